@@ -1,0 +1,1 @@
+//! casgate: a gateway in front of S3-compatible object storage.
