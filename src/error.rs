@@ -1,0 +1,224 @@
+//! What can go wrong with a request: [`Error`] for the log, [`Kind`] for machines.
+//!
+//! An [`Error`] carries all we know. Only two things of it ever reach a client: its [`Kind`], which
+//! a dialect turns into a status and a body of its own shape, and [`Error::message`], which says
+//! nothing about storage, keys or credentials.
+
+use std::borrow::Cow;
+
+use http::{HeaderMap, HeaderValue, header};
+
+/// Why a request was refused: the metric label, the log field and the input of
+/// [`Dialect::refuse`](crate::dialect::Dialect::refuse).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// The bytes we hold are not the bytes the client named.
+    ContentCorrupt,
+    /// The credential's time is over (or has not begun).
+    CredentialExpired,
+    /// The credential does not have the form of one.
+    CredentialMalformed,
+    /// The request carries no credential.
+    CredentialMissing,
+    /// The credential is well-formed but not one we accept: signature, issuer, audience.
+    CredentialRefused,
+    /// The caller is known and may not do this.
+    Forbidden,
+    /// A defect of ours.
+    Internal,
+    /// The request makes no sense in this dialect.
+    InvalidRequest,
+    /// The dialect has no such method.
+    MethodNotAllowed,
+    /// No such content.
+    NotFound,
+    /// `If-Match` named something else (RFC 9110 section 13.1.1).
+    PreconditionFailed,
+    /// No byte of the content is in the range asked for (RFC 9110 section 15.5.17).
+    RangeNotSatisfiable,
+    /// Storage asks for fewer requests, or we cannot take more.
+    StorageBusy,
+    /// Storage failed, or answered something it must not.
+    StorageFailed,
+    /// Storage did not answer in time.
+    StorageTimeout,
+}
+
+impl Kind {
+    /// Every kind, in the order of declaration, which is the order of [`Kind::index`].
+    pub const ALL: [Self; 15] = [
+        Self::ContentCorrupt,
+        Self::CredentialExpired,
+        Self::CredentialMalformed,
+        Self::CredentialMissing,
+        Self::CredentialRefused,
+        Self::Forbidden,
+        Self::Internal,
+        Self::InvalidRequest,
+        Self::MethodNotAllowed,
+        Self::NotFound,
+        Self::PreconditionFailed,
+        Self::RangeNotSatisfiable,
+        Self::StorageBusy,
+        Self::StorageFailed,
+        Self::StorageTimeout,
+    ];
+
+    /// The name in metrics and logs; never changes once released.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ContentCorrupt => "content_corrupt",
+            Self::CredentialExpired => "credential_expired",
+            Self::CredentialMalformed => "credential_malformed",
+            Self::CredentialMissing => "credential_missing",
+            Self::CredentialRefused => "credential_refused",
+            Self::Forbidden => "forbidden",
+            Self::Internal => "internal",
+            Self::InvalidRequest => "invalid_request",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::NotFound => "not_found",
+            Self::PreconditionFailed => "precondition_failed",
+            Self::RangeNotSatisfiable => "range_not_satisfiable",
+            Self::StorageBusy => "storage_busy",
+            Self::StorageFailed => "storage_failed",
+            Self::StorageTimeout => "storage_timeout",
+        }
+    }
+
+    /// The position in [`Kind::ALL`], for tables of counters.
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// Everything that ends a request early. `Display` and the source chain are for the log.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The content hashed to something else than its name.
+    #[error("content does not match its digest: it hashes to {actual}")]
+    ContentCorrupt {
+        /// What the bytes hash to, in hexadecimal.
+        actual: String,
+    },
+    /// A credential was given and not accepted.
+    #[error("credential not accepted: {reason}")]
+    Credential {
+        /// One of the `Credential*` kinds.
+        kind: Kind,
+        /// Why, for the log; never the credential itself.
+        reason: Cow<'static, str>,
+    },
+    /// The caller may not do this.
+    #[error("forbidden: {0}")]
+    Forbidden(Cow<'static, str>),
+    /// A defect of ours; the text says where.
+    #[error("internal: {0}")]
+    Internal(Cow<'static, str>),
+    /// The request is not one of this dialect. The text is shown to the client.
+    #[error("invalid request: {0}")]
+    InvalidRequest(Cow<'static, str>),
+    /// The dialect does not know this method here.
+    #[error("method not allowed")]
+    MethodNotAllowed {
+        /// The value of `Allow`.
+        allow: &'static str,
+    },
+    /// No such content.
+    #[error("not found: {0}")]
+    NotFound(Cow<'static, str>),
+    /// `If-Match` does not hold.
+    #[error("precondition failed")]
+    PreconditionFailed,
+    /// The range lies outside the content.
+    #[error("range not satisfiable")]
+    RangeNotSatisfiable {
+        /// The size of the whole content in bytes, where storage told.
+        size: Option<u64>,
+    },
+    /// Storage, or the way to it, failed.
+    #[error("storage: {detail}")]
+    Storage {
+        /// One of the `Storage*` kinds.
+        kind: Kind,
+        /// What happened, for the log.
+        detail: Cow<'static, str>,
+        /// The cause, where there is one.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
+
+impl Error {
+    /// A credential problem of one of the `Credential*` kinds.
+    pub fn credential(kind: Kind, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::Credential { kind, reason: reason.into() }
+    }
+
+    /// A storage problem of one of the `Storage*` kinds, without a cause of its own.
+    pub fn storage(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::Storage { kind, detail: detail.into(), source: None }
+    }
+
+    /// The closed classification.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::ContentCorrupt { .. } => Kind::ContentCorrupt,
+            Self::Credential { kind, .. } | Self::Storage { kind, .. } => *kind,
+            Self::Forbidden(_) => Kind::Forbidden,
+            Self::Internal(_) => Kind::Internal,
+            Self::InvalidRequest(_) => Kind::InvalidRequest,
+            Self::MethodNotAllowed { .. } => Kind::MethodNotAllowed,
+            Self::NotFound(_) => Kind::NotFound,
+            Self::PreconditionFailed => Kind::PreconditionFailed,
+            Self::RangeNotSatisfiable { .. } => Kind::RangeNotSatisfiable,
+        }
+    }
+
+    /// The part of the text a client may see. Empty where the kind says it all.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        match self {
+            Self::InvalidRequest(message) => message,
+            _ => "",
+        }
+    }
+
+    /// Headers the refusal carries in every dialect because HTTP itself asks for them.
+    #[must_use]
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        match self {
+            Self::Credential { .. } => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::MethodNotAllowed { allow } => {
+                headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+            }
+            Self::RangeNotSatisfiable { size: Some(size) } => {
+                if let Ok(value) = HeaderValue::try_from(format!("bytes */{size}")) {
+                    headers.insert(header::CONTENT_RANGE, value);
+                }
+            }
+            Self::Storage { kind: Kind::StorageBusy, .. } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_lists_every_kind_once_in_order() {
+        for (position, kind) in Kind::ALL.iter().enumerate() {
+            assert_eq!(kind.index(), position, "{}", kind.name());
+        }
+    }
+}
