@@ -1,0 +1,110 @@
+//! Verified tokens, remembered: a signature costs tens of microseconds, a look-up next to nothing.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use quick_cache::sync::Cache;
+use sha2::{Digest, Sha256};
+
+use super::claims::Claims;
+use super::issuer::{Issuer, IssuerId};
+
+/// The longest time a verdict is believed. It bounds how long a key that left its set still counts.
+const AGE_MAX: Duration = Duration::from_secs(60);
+
+/// Remembers which tokens were signed by which issuer, with their claims. Only that: time, audience
+/// and rules are judged on every request, and refusals are never remembered, so nobody can fill
+/// the memory without a signed token.
+pub struct VerdictMemory {
+    verdicts: Option<Cache<(Fingerprint, IssuerId), Verdict>>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// The SHA-256 of a token, so that tokens themselves are not kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Fingerprint([u8; 32]);
+
+#[derive(Clone)]
+struct Verdict {
+    claims: Arc<Claims>,
+    since: SystemTime,
+}
+
+impl Fingerprint {
+    pub(super) fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+}
+
+impl VerdictMemory {
+    /// A memory of at most `size` verdicts; 0 remembers nothing.
+    #[must_use]
+    pub fn new(size: usize) -> Self {
+        Self {
+            verdicts: (size > 0).then(|| Cache::new(size)),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
+    }
+
+    /// How many tokens were found here, since the start.
+    pub fn hits(&self) -> &AtomicU64 {
+        &self.hits
+    }
+
+    /// How many tokens had to be parsed and verified, or refused, since the start.
+    pub fn misses(&self) -> &AtomicU64 {
+        &self.misses
+    }
+
+    /// The first of `issuers` that is known to have signed the token.
+    pub(super) fn recall<'i>(
+        &self,
+        fingerprint: &Fingerprint,
+        issuers: &'i [Arc<Issuer>],
+        now: SystemTime,
+    ) -> Option<(&'i Issuer, Arc<Claims>)> {
+        let found = self.verdicts.as_ref().and_then(|verdicts| {
+            issuers.iter().find_map(|issuer| {
+                let verdict = verdicts.get(&(*fingerprint, issuer.id()))?;
+                verdict.holds(now).then_some((issuer.as_ref(), verdict.claims))
+            })
+        });
+        let counter = if found.is_some() { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+        found
+    }
+
+    /// Keeps the claims of a token whose signature was just verified with a key of the issuer.
+    pub(super) fn remember(
+        &self,
+        fingerprint: Fingerprint,
+        issuer: IssuerId,
+        claims: Arc<Claims>,
+        now: SystemTime,
+    ) {
+        let verdict = Verdict { claims, since: now };
+        if let Some(verdicts) = self.verdicts.as_ref().filter(|_| verdict.holds(now)) {
+            verdicts.insert((fingerprint, issuer), verdict);
+        }
+    }
+}
+
+impl Verdict {
+    /// A clock that went back ends a verdict too: how old it is cannot be told any more.
+    fn holds(&self, now: SystemTime) -> bool {
+        now < self.claims.expires() && now.duration_since(self.since).is_ok_and(|age| age < AGE_MAX)
+    }
+}
+
+impl fmt::Debug for VerdictMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerdictMemory")
+            .field("hits", &self.hits)
+            .field("misses", &self.misses)
+            .finish_non_exhaustive()
+    }
+}
