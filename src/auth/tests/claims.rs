@@ -144,6 +144,18 @@ fn issuers_with_one_iss_are_told_apart_by_audience_and_then_tried_in_order() {
 }
 
 #[test]
+fn issuers_with_one_iss_and_one_key_are_told_apart_by_audience() {
+    let keys = || Keyring::jwks(forge::jwks(&[Key::Es256]).as_bytes()).unwrap();
+    let policy = policy([issuer_for("users", keys()), issuer_for("robots", keys())]);
+    for audience in ["users", "robots"] {
+        let token = Forge::new(Key::Es256).claim("aud", audience).sign();
+        assert_granted(&policy, &token, audience);
+    }
+    let token = Forge::new(Key::Es256).sign();
+    assert_kind(&policy, &token, Kind::CredentialRefused, "the audience of neither");
+}
+
+#[test]
 fn an_issuer_needs_a_name_an_audience_and_a_modest_leeway() {
     let new = |iss: &str, audience: &[&str], leeway| {
         let audience = audience.iter().map(|&value| value.into()).collect();

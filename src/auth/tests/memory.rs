@@ -109,6 +109,22 @@ fn what_one_issuer_signed_is_nothing_to_another() {
 }
 
 #[test]
+fn tokens_of_every_issuer_are_remembered() {
+    let keys = |key| Keyring::jwks(forge::jwks(&[key]).as_bytes()).unwrap();
+    let memory = Arc::new(VerdictMemory::new(8));
+    let issuers = vec![issuer(keys(Key::Es384)), issuer(keys(Key::Es256))];
+    let read = Rule::compile("true").unwrap();
+    let policy = Policy::jwt(issuers, None, read, Arc::clone(&memory));
+    for key in [Key::Es384, Key::Es256] {
+        let token = Forge::new(key).sign();
+        assert_eq!(outcome(&policy, &token, NOW), Ok(()));
+        assert_eq!(outcome(&policy, &token, NOW), Ok(()));
+    }
+    assert_eq!(memory.hits().load(Ordering::Relaxed), 2);
+    assert_eq!(memory.misses().load(Ordering::Relaxed), 2);
+}
+
+#[test]
 fn a_changed_token_is_another_token() {
     let setup = Remembering::new(8);
     let policy = setup.policy("true");
