@@ -15,7 +15,9 @@ pub(super) struct Backend {
 
 impl Backend {
     pub(super) fn new(store: Store) -> Self {
-        Self { store: Arc::new(store) }
+        Self {
+            store: Arc::new(store),
+        }
     }
 
     pub(super) fn store(&self) -> Arc<Store> {
@@ -35,7 +37,8 @@ impl Backend {
     /// 404 `NoSuchBucket` unless the bucket exists.
     pub(super) async fn require_bucket(&self, bucket: &str) -> S3Result<()> {
         let bucket = bucket.to_owned();
-        self.blocking(move |store| store.existing_bucket(&bucket).map(drop)).await
+        self.blocking(move |store| store.existing_bucket(&bucket).map(drop))
+            .await
     }
 }
 
@@ -56,11 +59,15 @@ fn answer<T>(output: S3Result<T>) -> Answer<T> {
 #[async_trait::async_trait]
 impl S3 for Backend {
     /// Creating a bucket that exists is no error, as in the region us-east-1.
-    async fn create_bucket(&self, request: S3Request<CreateBucketInput>) -> Answer<CreateBucketOutput> {
+    async fn create_bucket(
+        &self,
+        request: S3Request<CreateBucketInput>,
+    ) -> Answer<CreateBucketOutput> {
         let bucket = request.input.bucket;
         let location = Some(format!("/{bucket}"));
-        self.blocking(move |store| store.create_bucket(&bucket)).await?;
-        answer(Ok(CreateBucketOutput { location, ..Default::default() }))
+        self.blocking(move |store| store.create_bucket(&bucket))
+            .await?;
+        answer(Ok(CreateBucketOutput { location }))
     }
 
     async fn head_bucket(&self, request: S3Request<HeadBucketInput>) -> Answer<HeadBucketOutput> {
@@ -76,8 +83,12 @@ impl S3 for Backend {
         answer(Ok(GetBucketLocationOutput::default()))
     }
 
-    async fn delete_bucket(&self, request: S3Request<DeleteBucketInput>) -> Answer<DeleteBucketOutput> {
-        self.blocking(move |store| store.delete_bucket(&request.input.bucket)).await?;
+    async fn delete_bucket(
+        &self,
+        request: S3Request<DeleteBucketInput>,
+    ) -> Answer<DeleteBucketOutput> {
+        self.blocking(move |store| store.delete_bucket(&request.input.bucket))
+            .await?;
         answer(Ok(DeleteBucketOutput::default()))
     }
 
@@ -91,10 +102,16 @@ impl S3 for Backend {
                 creation_date: Some(Moment::new(created).timestamp()),
                 ..Default::default()
             });
-        answer(Ok(ListBucketsOutput { buckets: Some(buckets.collect()), ..Default::default() }))
+        answer(Ok(ListBucketsOutput {
+            buckets: Some(buckets.collect()),
+            ..Default::default()
+        }))
     }
 
-    async fn list_objects(&self, request: S3Request<ListObjectsInput>) -> Answer<ListObjectsOutput> {
+    async fn list_objects(
+        &self,
+        request: S3Request<ListObjectsInput>,
+    ) -> Answer<ListObjectsOutput> {
         answer(self.list_v1(request.input).await)
     }
 
@@ -119,10 +136,16 @@ impl S3 for Backend {
 
     async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
         let copy_object_result = Some(self.copy(request.input).await?);
-        answer(Ok(CopyObjectOutput { copy_object_result, ..Default::default() }))
+        answer(Ok(CopyObjectOutput {
+            copy_object_result,
+            ..Default::default()
+        }))
     }
 
-    async fn delete_object(&self, request: S3Request<DeleteObjectInput>) -> Answer<DeleteObjectOutput> {
+    async fn delete_object(
+        &self,
+        request: S3Request<DeleteObjectInput>,
+    ) -> Answer<DeleteObjectOutput> {
         self.delete(request.input).await?;
         answer(Ok(DeleteObjectOutput::default()))
     }
@@ -150,7 +173,10 @@ impl S3 for Backend {
         request: S3Request<UploadPartCopyInput>,
     ) -> Answer<UploadPartCopyOutput> {
         let copy_part_result = Some(self.copy_part(request.input).await?);
-        answer(Ok(UploadPartCopyOutput { copy_part_result, ..Default::default() }))
+        answer(Ok(UploadPartCopyOutput {
+            copy_part_result,
+            ..Default::default()
+        }))
     }
 
     async fn complete_multipart_upload(

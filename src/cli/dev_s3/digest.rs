@@ -20,15 +20,26 @@ pub(super) enum Algorithm {
 }
 
 impl Algorithm {
-    const ALL: [Self; 5] =
-        [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
+    const ALL: [Self; 5] = [
+        Self::Crc32,
+        Self::Crc32c,
+        Self::Crc64Nvme,
+        Self::Sha1,
+        Self::Sha256,
+    ];
 
     /// Reads the value of `x-amz-checksum-algorithm`; 400 for any other word.
     pub(super) fn parse(name: &ChecksumAlgorithm) -> S3Result<Self> {
         Self::ALL
             .into_iter()
             .find(|algorithm| algorithm.name() == name.as_str())
-            .ok_or_else(|| s3_error!(InvalidRequest, "checksum algorithm {} is unknown", name.as_str()))
+            .ok_or_else(|| {
+                s3_error!(
+                    InvalidRequest,
+                    "checksum algorithm {} is unknown",
+                    name.as_str()
+                )
+            })
     }
 
     /// The word `x-amz-checksum-algorithm` uses.
@@ -115,15 +126,23 @@ impl Checksums {
 
     /// The algorithms that have a value.
     pub(super) fn algorithms(&self) -> impl Iterator<Item = Algorithm> + '_ {
-        Algorithm::ALL.into_iter().filter(|&algorithm| self.get(algorithm).is_some())
+        Algorithm::ALL
+            .into_iter()
+            .filter(|&algorithm| self.get(algorithm).is_some())
     }
 
     /// Whether these cover the whole object or its parts' checksums; `None`
     /// without any checksum.
     pub(super) fn checksum_type(&self) -> Option<ChecksumType> {
-        let value = self.algorithms().find_map(|algorithm| self.get(algorithm))?;
+        let value = self
+            .algorithms()
+            .find_map(|algorithm| self.get(algorithm))?;
         // No base64 digit is a hyphen.
-        let word = if value.contains('-') { ChecksumType::COMPOSITE } else { ChecksumType::FULL_OBJECT };
+        let word = if value.contains('-') {
+            ChecksumType::COMPOSITE
+        } else {
+            ChecksumType::FULL_OBJECT
+        };
         Some(ChecksumType::from_static(word))
     }
 
@@ -133,7 +152,8 @@ impl Checksums {
         let Some(trailers) = trailers else { return };
         trailers.read(|headers| {
             for algorithm in Algorithm::ALL {
-                if let Some(Ok(value)) = headers.get(algorithm.header()).map(|value| value.to_str()) {
+                if let Some(Ok(value)) = headers.get(algorithm.header()).map(|value| value.to_str())
+                {
                     self.set(algorithm, value.to_owned());
                 }
             }
@@ -146,7 +166,10 @@ impl Checksums {
         for algorithm in self.algorithms() {
             if self.get(algorithm) != computed.get(algorithm) {
                 let name = algorithm.name();
-                return Err(s3_error!(BadDigest, "The {name} you specified did not match the calculated checksum."));
+                return Err(s3_error!(
+                    BadDigest,
+                    "The {name} you specified did not match the calculated checksum."
+                ));
             }
         }
         Ok(())
@@ -177,7 +200,10 @@ impl Digester {
                 Algorithm::Sha256 => checksums.sha256 = Some(Default::default()),
             }
         }
-        Self { md5: Md5::new(), checksums }
+        Self {
+            md5: Md5::new(),
+            checksums,
+        }
     }
 
     pub(super) fn update(&mut self, bytes: &[u8]) {
@@ -187,7 +213,10 @@ impl Digester {
 
     pub(super) fn finish(self) -> Digests {
         let computed = self.checksums.finalize();
-        Digests { md5: self.md5.finalize(), checksums: checksums_of!(computed) }
+        Digests {
+            md5: self.md5.finalize(),
+            checksums: checksums_of!(computed),
+        }
     }
 }
 
@@ -200,11 +229,18 @@ impl Digests {
     /// Compares with the value of `Content-MD5`: 400 `InvalidDigest` where that
     /// is no digest, 400 `BadDigest` where it is another one.
     pub(super) fn verify_md5(&self, content_md5: Option<&str>) -> S3Result<()> {
-        let Some(content_md5) = content_md5 else { return Ok(()) };
-        let expected = BASE64.decode(content_md5).map_err(|_| s3_error!(InvalidDigest))?;
+        let Some(content_md5) = content_md5 else {
+            return Ok(());
+        };
+        let expected = BASE64
+            .decode(content_md5)
+            .map_err(|_| s3_error!(InvalidDigest))?;
         match <[u8; 16]>::try_from(expected) {
             Ok(expected) if expected == self.md5 => Ok(()),
-            Ok(_) => Err(s3_error!(BadDigest, "The Content-MD5 you specified did not match what we received.")),
+            Ok(_) => Err(s3_error!(
+                BadDigest,
+                "The Content-MD5 you specified did not match what we received."
+            )),
             Err(_) => Err(s3_error!(InvalidDigest)),
         }
     }
@@ -214,21 +250,35 @@ impl Digests {
 pub(super) fn multipart_e_tag(parts: &[ETag]) -> S3Result<ETag> {
     let mut md5 = Md5::new();
     for part in parts {
-        md5.update(&unhex(part.value()).ok_or_else(|| s3_error!(InternalError, "a part has no MD5"))?);
+        md5.update(
+            &unhex(part.value()).ok_or_else(|| s3_error!(InternalError, "a part has no MD5"))?,
+        );
     }
-    Ok(ETag::Strong(format!("{}-{}", hex(&md5.finalize()), parts.len())))
+    Ok(ETag::Strong(format!(
+        "{}-{}",
+        hex(&md5.finalize()),
+        parts.len()
+    )))
 }
 
 /// The checksum of the parts' checksums, and their number; `None` where a part
 /// has no checksum of this algorithm.
-pub(super) fn composite(algorithm: Algorithm, parts: &[Checksums]) -> Result<Option<String>, S3Error> {
+pub(super) fn composite(
+    algorithm: Algorithm,
+    parts: &[Checksums],
+) -> Result<Option<String>, S3Error> {
     let mut digester = Digester::new([algorithm]);
     for part in parts {
-        let Some(value) = part.get(algorithm) else { return Ok(None) };
+        let Some(value) = part.get(algorithm) else {
+            return Ok(None);
+        };
         digester.update(&BASE64.decode(value).map_err(S3Error::internal_error)?);
     }
     let digests = digester.finish();
-    Ok(digests.checksums.get(algorithm).map(|value| format!("{value}-{}", parts.len())))
+    Ok(digests
+        .checksums
+        .get(algorithm)
+        .map(|value| format!("{value}-{}", parts.len())))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -237,7 +287,9 @@ fn hex(bytes: &[u8]) -> String {
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let pairs = text.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    pairs
+        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+        .collect()
 }
 
 #[cfg(test)]
@@ -254,21 +306,36 @@ mod tests {
     fn known_values() {
         // The check values of the CRC catalogue for "123456789", in base64.
         let digests = digest(&Algorithm::ALL, b"123456789");
-        assert_eq!(digests.e_tag(), ETag::Strong("25f9e794323b453885f5181f1b624d0b".to_owned()));
+        assert_eq!(
+            digests.e_tag(),
+            ETag::Strong("25f9e794323b453885f5181f1b624d0b".to_owned())
+        );
         assert_eq!(digests.checksums.crc32.as_deref(), Some("y/Q5Jg=="));
         assert_eq!(digests.checksums.crc32c.as_deref(), Some("4waSgw=="));
         assert_eq!(digests.checksums.crc64nvme.as_deref(), Some("rosUhgp5mIg="));
-        assert_eq!(digests.checksums.sha1.as_deref(), Some("98O8HYCOBHMq32eZZczDTKeuNEE="));
-        assert_eq!(digests.checksums.sha256.as_deref(), Some("FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU="));
+        assert_eq!(
+            digests.checksums.sha1.as_deref(),
+            Some("98O8HYCOBHMq32eZZczDTKeuNEE=")
+        );
+        assert_eq!(
+            digests.checksums.sha256.as_deref(),
+            Some("FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=")
+        );
     }
 
     #[test]
     fn only_values_the_client_sent_are_compared() {
         let computed = digest(&[Algorithm::Crc32], b"123456789").checksums;
         assert!(Checksums::default().verify(&computed).is_ok());
-        let wrong = Checksums { crc32: Some("AAAAAA==".to_owned()), ..Default::default() };
+        let wrong = Checksums {
+            crc32: Some("AAAAAA==".to_owned()),
+            ..Default::default()
+        };
         assert!(wrong.verify(&computed).is_err());
-        let uncomputed = Checksums { sha1: Some("x".to_owned()), ..Default::default() };
+        let uncomputed = Checksums {
+            sha1: Some("x".to_owned()),
+            ..Default::default()
+        };
         assert!(uncomputed.verify(&computed).is_err());
     }
 
@@ -277,7 +344,14 @@ mod tests {
         let digests = digest(&[], b"123456789");
         assert!(digests.verify_md5(None).is_ok());
         assert!(digests.verify_md5(Some("JfnnlDI7RTiF9RgfG2JNCw==")).is_ok());
-        let code = |value| digests.verify_md5(Some(value)).expect_err("refused").code().as_str().to_owned();
+        let code = |value| {
+            digests
+                .verify_md5(Some(value))
+                .expect_err("refused")
+                .code()
+                .as_str()
+                .to_owned()
+        };
         assert_eq!(code("AAAAAAAAAAAAAAAAAAAAAA=="), "BadDigest");
         assert_eq!(code("AAAA"), "InvalidDigest");
         assert_eq!(code("?"), "InvalidDigest");
@@ -285,15 +359,29 @@ mod tests {
 
     #[test]
     fn parts_are_digested_again() {
-        let parts = [digest(&[Algorithm::Sha256], b"a"), digest(&[Algorithm::Sha256], b"b")];
+        let parts = [
+            digest(&[Algorithm::Sha256], b"a"),
+            digest(&[Algorithm::Sha256], b"b"),
+        ];
         let tags: Vec<ETag> = parts.iter().map(Digests::e_tag).collect();
         let e_tag = multipart_e_tag(&tags).expect("an entity tag");
         assert_eq!(e_tag.value(), "96e024ba2074fe77e8e965ba43a704be-2");
         let checksums: Vec<Checksums> = parts.iter().map(|part| part.checksums.clone()).collect();
-        let value = composite(Algorithm::Sha256, &checksums).expect("computed").expect("a value");
+        let value = composite(Algorithm::Sha256, &checksums)
+            .expect("computed")
+            .expect("a value");
         assert_eq!(value, "5aAf7hTg7VxIcU8iGA8lrYNltT+XefedxKPX6Tlj+Uo=-2");
-        assert_eq!(composite(Algorithm::Crc32, &checksums).expect("computed"), None);
-        let composite = Checksums { sha256: Some(value), ..Default::default() };
-        assert_eq!(composite.checksum_type(), Some(ChecksumType::from_static(ChecksumType::COMPOSITE)));
+        assert_eq!(
+            composite(Algorithm::Crc32, &checksums).expect("computed"),
+            None
+        );
+        let composite = Checksums {
+            sha256: Some(value),
+            ..Default::default()
+        };
+        assert_eq!(
+            composite.checksum_type(),
+            Some(ChecksumType::from_static(ChecksumType::COMPOSITE))
+        );
     }
 }

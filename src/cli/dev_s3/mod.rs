@@ -11,11 +11,13 @@ mod keys;
 mod listing;
 mod lists;
 mod multipart;
-mod objects;
+mod multipart_lists;
+mod reads;
 mod record;
 mod store;
 mod transfer;
 mod uploads;
+mod writes;
 
 #[cfg(test)]
 mod tests;
@@ -25,9 +27,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use s3s::auth::SimpleAuth;
+use s3s::auth::{S3Auth, SecretKey};
 use s3s::service::{S3Service, S3ServiceBuilder};
-use s3s::{Body, HttpError};
+use s3s::{Body, HttpError, S3Result, s3_error};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -70,16 +72,23 @@ impl fmt::Debug for Options {
 /// # Errors
 /// Fails at the start if the folder cannot be prepared, and not afterwards.
 pub async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
-    let Options { root, access_key_id, secret_access_key } = options;
+    let Options {
+        root,
+        access_key_id,
+        secret_access_key,
+    } = options;
     let store = tokio::task::spawn_blocking(move || Store::open(&root)).await??;
     let mut builder = S3ServiceBuilder::new(Backend::new(store));
-    builder.set_auth(SimpleAuth::from_single(access_key_id, secret_access_key));
+    builder.set_auth(Account {
+        access_key_id,
+        secret: secret_access_key.into(),
+    });
     let service = builder.build();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+            accepted = accept(&listener) => match accepted {
+                Ok(stream) => {
                     connections.spawn(serve_connection(stream, service.clone()));
                 }
                 Err(error) => {
@@ -93,15 +102,39 @@ pub async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
     }
 }
 
-async fn serve_connection(stream: TcpStream, service: S3Service) {
-    // Without this, headers and body travel in two segments and the second waits
-    // for the client's delayed acknowledgement.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY is not set");
+/// The one account whose signatures are accepted.
+struct Account {
+    access_key_id: String,
+    secret: SecretKey,
+}
+
+#[async_trait::async_trait]
+impl S3Auth for Account {
+    async fn get_secret_key(&self, access_key_id: &str) -> S3Result<SecretKey> {
+        if access_key_id == self.access_key_id {
+            Ok(self.secret.clone())
+        } else {
+            Err(s3_error!(
+                InvalidAccessKeyId,
+                "The AWS Access Key Id you provided does not exist in our records."
+            ))
+        }
     }
+}
+
+/// Accepts a connection that sends small segments at once. Otherwise the end of an
+/// answer waits for the client's delayed acknowledgement of its beginning.
+async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+    let (stream, _) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn serve_connection(stream: TcpStream, service: S3Service) {
     let answer = service_fn(|request| answer(request, &service));
-    let connection =
-        http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), answer);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), answer);
     if let Err(error) = connection.await {
         tracing::debug!(%error, "a connection to the embedded S3 server ended early");
     }

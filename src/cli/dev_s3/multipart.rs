@@ -4,12 +4,12 @@
 use super::backend::{Backend, parse_key};
 use super::conditions::{ReadConditions, WriteConditions};
 use super::digest::{Algorithm, Checksums, Digester, checksums_of, composite, multipart_e_tag};
-use super::listing::{self, Entry, Query};
-use super::objects::{Expected, attributes_of, new_record, open_source, source_of};
+use super::reads::open_source;
 use super::record::{Attributes, Moment, Record};
 use super::store::{Staged, Store};
 use super::transfer::{self, Received};
 use super::uploads::{Description, PartNumber, Upload};
+use super::writes::{Expected, attributes_of, new_record, source_of};
 use s3s::dto::*;
 use s3s::{S3Error, S3Request, S3Result, s3_error};
 use std::io::{Seek, SeekFrom};
@@ -25,7 +25,11 @@ impl Backend {
         mut input: CreateMultipartUploadInput,
     ) -> S3Result<CreateMultipartUploadOutput> {
         let key = parse_key(&input.key)?;
-        let algorithm = input.checksum_algorithm.as_ref().map(Algorithm::parse).transpose()?;
+        let algorithm = input
+            .checksum_algorithm
+            .as_ref()
+            .map(Algorithm::parse)
+            .transpose()?;
         let full_object = match input.checksum_type.as_ref().map(ChecksumType::as_str) {
             Some(asked) => asked == ChecksumType::FULL_OBJECT,
             // S3 has no checksum of checksums for this algorithm.
@@ -39,7 +43,9 @@ impl Backend {
             full_object,
         };
         let bucket = input.bucket.clone();
-        let id = self.blocking(move |store| Upload::create(store, &bucket, &description)).await?;
+        let id = self
+            .blocking(move |store| Upload::create(store, &bucket, &description))
+            .await?;
         Ok(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
@@ -54,25 +60,42 @@ impl Backend {
         &self,
         request: S3Request<UploadPartInput>,
     ) -> S3Result<UploadPartOutput> {
-        let S3Request { mut input, headers, trailing_headers, .. } = request;
+        let S3Request {
+            mut input,
+            headers,
+            trailing_headers,
+            ..
+        } = request;
         let key = parse_key(&input.key)?;
         let number = PartNumber::parse(input.part_number)?;
         let body = input.body.take();
         let (bucket, id) = (input.bucket.clone(), input.upload_id.clone());
-        let upload = self.blocking(move |store| Upload::find(store, &bucket, &key, &id)).await?;
-        let announced = input.checksum_algorithm.as_ref().map(Algorithm::parse).transpose()?;
+        let upload = self
+            .blocking(move |store| Upload::find(store, &bucket, &key, &id))
+            .await?;
+        let announced = input
+            .checksum_algorithm
+            .as_ref()
+            .map(Algorithm::parse)
+            .transpose()?;
         let expected = Expected {
             checksums: checksums_of!(input),
             algorithm: announced.or(upload.description.algorithm),
             content_md5: input.content_md5.take(),
             length: input.content_length,
         };
-        let received = self.receive(body, expected, &headers, trailing_headers.as_ref()).await?;
+        let received = self
+            .receive(body, expected, &headers, trailing_headers.as_ref())
+            .await?;
         self.blocking(move |_| {
-            let Received { staged, digests, .. } = received;
+            let Received {
+                staged, digests, ..
+            } = received;
             let record = new_record(&digests, Attributes::default());
             upload.put_part(number, staged, &record)?;
-            let Record { e_tag, checksums, .. } = record;
+            let Record {
+                e_tag, checksums, ..
+            } = record;
             Ok(UploadPartOutput {
                 e_tag: Some(e_tag),
                 checksum_crc32: checksums.crc32,
@@ -86,12 +109,20 @@ impl Backend {
         .await
     }
 
-    pub(super) async fn copy_part(&self, mut input: UploadPartCopyInput) -> S3Result<CopyPartResult> {
+    pub(super) async fn copy_part(
+        &self,
+        mut input: UploadPartCopyInput,
+    ) -> S3Result<CopyPartResult> {
         let key = parse_key(&input.key)?;
         let number = PartNumber::parse(input.part_number)?;
         let (source_bucket, source_key) = source_of(&input.copy_source)?;
-        let range = input.copy_source_range.as_deref().map(Range::parse).transpose();
-        let range = range.map_err(|_| s3_error!(InvalidArgument, "The copy source range is malformed"))?;
+        let range = input
+            .copy_source_range
+            .as_deref()
+            .map(Range::parse)
+            .transpose();
+        let range =
+            range.map_err(|_| s3_error!(InvalidArgument, "The copy source range is malformed"))?;
         let conditions = ReadConditions {
             if_match: input.copy_source_if_match.take(),
             if_none_match: input.copy_source_if_none_match.take(),
@@ -105,10 +136,18 @@ impl Backend {
                 Some(range) => range.check(stored.length)?,
                 None => 0..stored.length,
             };
-            stored.file.seek(SeekFrom::Start(range.start)).map_err(S3Error::internal_error)?;
+            stored
+                .file
+                .seek(SeekFrom::Start(range.start))
+                .map_err(S3Error::internal_error)?;
             let mut staged = store.stage().map_err(S3Error::internal_error)?;
             let mut digester = Digester::new(upload.description.algorithm);
-            transfer::copy(&mut stored.file, range.end - range.start, &mut staged, &mut digester)?;
+            transfer::copy(
+                &mut stored.file,
+                range.end - range.start,
+                &mut staged,
+                &mut digester,
+            )?;
             let record = new_record(&digester.finish(), Attributes::default());
             upload.put_part(number, staged, &record)?;
             Ok(CopyPartResult {
@@ -135,7 +174,11 @@ impl Backend {
         };
         self.blocking(move |store| {
             let upload = Upload::find(store, &input.bucket, &key, &input.upload_id)?;
-            let parts = input.multipart_upload.take().and_then(|listed| listed.parts).unwrap_or_default();
+            let parts = input
+                .multipart_upload
+                .take()
+                .and_then(|listed| listed.parts)
+                .unwrap_or_default();
             let (staged, record) = assemble(store, &upload, parts)?;
             // A client's checksum of checksums may come with or without the hyphen.
             if upload.description.full_object {
@@ -161,101 +204,24 @@ impl Backend {
 
     pub(super) async fn abort_upload(&self, input: AbortMultipartUploadInput) -> S3Result<()> {
         let key = parse_key(&input.key)?;
-        self.blocking(move |store| Upload::find(store, &input.bucket, &key, &input.upload_id)?.remove())
-            .await
-    }
-
-    pub(super) async fn parts(&self, input: ListPartsInput) -> S3Result<ListPartsOutput> {
-        let key = parse_key(&input.key)?;
-        let limit = listing::page_size(input.max_parts).ok_or_else(|| s3_error!(InvalidArgument))?;
         self.blocking(move |store| {
-            let upload = Upload::find(store, &input.bucket, &key, &input.upload_id)?;
-            let after = input.part_number_marker.unwrap_or(0);
-            let mut numbers = upload.part_numbers()?;
-            numbers.retain(|number| number.get() > after);
-            let more = numbers.len() > limit;
-            numbers.truncate(limit);
-            let mut parts = Vec::with_capacity(numbers.len());
-            for &number in &numbers {
-                // A part may be replaced or the upload ended while it is listed.
-                let Some(stored) = upload.open_part(number)? else { continue };
-                parts.push(part(number, stored.length, stored.record)?);
-            }
-            let description = upload.description;
-            Ok(ListPartsOutput {
-                bucket: Some(input.bucket),
-                key: Some(input.key),
-                upload_id: Some(input.upload_id),
-                parts: Some(parts),
-                is_truncated: Some(more && limit > 0),
-                max_parts: i32::try_from(limit).ok(),
-                part_number_marker: Some(after),
-                next_part_number_marker: numbers.last().map(|number| number.get()),
-                checksum_algorithm: description.algorithm.map(Algorithm::to_dto),
-                checksum_type: description.algorithm.map(|_| checksum_type(description.full_object)),
-                ..Default::default()
-            })
+            Upload::find(store, &input.bucket, &key, &input.upload_id)?.remove()
         })
         .await
-    }
-
-    pub(super) async fn uploads(
-        &self,
-        input: ListMultipartUploadsInput,
-    ) -> S3Result<ListMultipartUploadsOutput> {
-        let limit = listing::page_size(input.max_uploads).ok_or_else(|| s3_error!(InvalidArgument))?;
-        let bucket = input.bucket.clone();
-        let mut uploads = self.blocking(move |store| Upload::list(store, &bucket)).await?;
-        let mut after = input.key_marker.as_deref().filter(|marker| !marker.is_empty());
-        if let (Some(key), Some(id)) = (after, input.upload_id_marker.as_deref().filter(|id| !id.is_empty())) {
-            // A key may have several uploads, of which a page may have shown some.
-            uploads.retain(|upload| (upload.1.key.as_str(), upload.0.as_str()) > (key, id));
-            after = None;
-        }
-        let query = Query {
-            prefix: input.prefix.as_deref().unwrap_or_default(),
-            delimiter: input.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty()),
-            after,
-            limit,
-        };
-        let page = listing::page(uploads, |(_, description)| description.key.as_str(), query);
-        let encoding = super::lists::Encoding::parse(input.encoding_type.as_ref())?;
-        let next_upload_id_marker = match (&page.next, page.entries.last()) {
-            (Some(_), Some(Entry::Item((id, _)))) => Some(id.clone()),
-            _ => None,
-        };
-        let mut shown = Vec::new();
-        let mut common_prefixes = Vec::new();
-        for entry in page.entries {
-            match entry {
-                Entry::Item((id, description)) => shown.push(upload(id, description, encoding)),
-                Entry::CommonPrefix(prefix) => {
-                    common_prefixes.push(CommonPrefix { prefix: Some(encoding.apply(prefix)) });
-                }
-            }
-        }
-        Ok(ListMultipartUploadsOutput {
-            bucket: Some(input.bucket),
-            is_truncated: Some(page.next.is_some()),
-            next_key_marker: page.next.map(|key| encoding.apply(key)),
-            next_upload_id_marker,
-            uploads: Some(shown),
-            common_prefixes: Some(common_prefixes),
-            max_uploads: i32::try_from(limit).ok(),
-            prefix: input.prefix.map(|prefix| encoding.apply(prefix)),
-            delimiter: input.delimiter.map(|delimiter| encoding.apply(delimiter)),
-            key_marker: input.key_marker.map(|marker| encoding.apply(marker)),
-            upload_id_marker: input.upload_id_marker,
-            encoding_type: input.encoding_type,
-            ..Default::default()
-        })
     }
 }
 
 /// Checks the parts a client lists against those there are, and joins them.
-fn assemble(store: &Store, upload: &Upload, listed: Vec<CompletedPart>) -> S3Result<(Staged, Record)> {
+fn assemble(
+    store: &Store,
+    upload: &Upload,
+    listed: Vec<CompletedPart>,
+) -> S3Result<(Staged, Record)> {
     if listed.is_empty() {
-        return Err(s3_error!(MalformedXML, "You must specify at least one part"));
+        return Err(s3_error!(
+            MalformedXML,
+            "You must specify at least one part"
+        ));
     }
     let mut parts = Vec::with_capacity(listed.len());
     let mut previous = None;
@@ -265,24 +231,45 @@ fn assemble(store: &Store, upload: &Upload, listed: Vec<CompletedPart>) -> S3Res
             return Err(s3_error!(InvalidPartOrder));
         }
         previous = Some(number);
-        let stored = upload.open_part(number)?.ok_or_else(|| s3_error!(InvalidPart))?;
-        let same = part.e_tag.as_ref().is_none_or(|e_tag| *e_tag == stored.record.e_tag);
-        if !same || checksums_of!(part).verify(&stored.record.checksums).is_err() {
+        let stored = upload
+            .open_part(number)?
+            .ok_or_else(|| s3_error!(InvalidPart))?;
+        let same = part
+            .e_tag
+            .as_ref()
+            .is_none_or(|e_tag| *e_tag == stored.record.e_tag);
+        if !same
+            || checksums_of!(part)
+                .verify(&stored.record.checksums)
+                .is_err()
+        {
             return Err(s3_error!(InvalidPart));
         }
         parts.push(stored);
     }
-    if parts.iter().rev().skip(1).any(|part| part.length < SMALLEST_PART) {
+    if parts
+        .iter()
+        .rev()
+        .skip(1)
+        .any(|part| part.length < SMALLEST_PART)
+    {
         return Err(s3_error!(EntityTooSmall));
     }
-    let Description { algorithm, full_object, ref attributes, .. } = upload.description;
+    let Description {
+        algorithm,
+        full_object,
+        ref attributes,
+        ..
+    } = upload.description;
     let mut staged = store.stage().map_err(S3Error::internal_error)?;
     let mut digester = Digester::new(algorithm.filter(|_| full_object));
     for part in &mut parts {
         transfer::copy(&mut part.file, part.length, &mut staged, &mut digester)?;
     }
-    let (e_tags, of_parts): (Vec<ETag>, Vec<Checksums>) =
-        parts.into_iter().map(|part| (part.record.e_tag, part.record.checksums)).unzip();
+    let (e_tags, of_parts): (Vec<ETag>, Vec<Checksums>) = parts
+        .into_iter()
+        .map(|part| (part.record.e_tag, part.record.checksums))
+        .unzip();
     let mut checksums = digester.finish().checksums;
     if let Some(algorithm) = algorithm.filter(|_| !full_object)
         && let Some(value) = composite(algorithm, &of_parts)?
@@ -298,32 +285,11 @@ fn assemble(store: &Store, upload: &Upload, listed: Vec<CompletedPart>) -> S3Res
     Ok((staged, record))
 }
 
-fn part(number: PartNumber, length: u64, record: Record) -> S3Result<Part> {
-    Ok(Part {
-        part_number: Some(number.get()),
-        size: Some(i64::try_from(length).map_err(S3Error::internal_error)?),
-        e_tag: Some(record.e_tag),
-        last_modified: Some(record.last_modified.timestamp()),
-        checksum_crc32: record.checksums.crc32,
-        checksum_crc32c: record.checksums.crc32c,
-        checksum_crc64nvme: record.checksums.crc64nvme,
-        checksum_sha1: record.checksums.sha1,
-        checksum_sha256: record.checksums.sha256,
+/// As the S3 types have it.
+pub(super) fn checksum_type(full_object: bool) -> ChecksumType {
+    ChecksumType::from_static(if full_object {
+        ChecksumType::FULL_OBJECT
+    } else {
+        ChecksumType::COMPOSITE
     })
-}
-
-fn upload(id: String, description: Description, encoding: super::lists::Encoding) -> MultipartUpload {
-    MultipartUpload {
-        upload_id: Some(id),
-        key: Some(encoding.apply(description.key)),
-        initiated: Some(description.initiated.timestamp()),
-        storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
-        checksum_algorithm: description.algorithm.map(Algorithm::to_dto),
-        checksum_type: description.algorithm.map(|_| checksum_type(description.full_object)),
-        ..Default::default()
-    }
-}
-
-fn checksum_type(full_object: bool) -> ChecksumType {
-    ChecksumType::from_static(if full_object { ChecksumType::FULL_OBJECT } else { ChecksumType::COMPOSITE })
 }

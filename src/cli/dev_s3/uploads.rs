@@ -3,9 +3,9 @@
 
 use super::digest::Algorithm;
 use super::keys::ObjectKey;
+use super::record;
 use super::record::{Attributes, Moment, Record, Stored};
 use super::store::{Staged, Store, missing_is, move_into, open_stored};
-use super::record;
 use s3s::{S3Error, S3Result, s3_error};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -24,9 +24,16 @@ pub(super) struct PartNumber(u16);
 impl PartNumber {
     /// 400 `InvalidArgument` outside of S3's limits.
     pub(super) fn parse(number: i32) -> S3Result<Self> {
-        u16::try_from(number).ok().filter(|number| (1..=10_000).contains(number)).map(Self).ok_or_else(
-            || s3_error!(InvalidArgument, "Part number must be an integer between 1 and 10000, inclusive"),
-        )
+        u16::try_from(number)
+            .ok()
+            .filter(|number| (1..=10_000).contains(number))
+            .map(Self)
+            .ok_or_else(|| {
+                s3_error!(
+                    InvalidArgument,
+                    "Part number must be an integer between 1 and 10000, inclusive"
+                )
+            })
     }
 
     pub(super) fn get(self) -> i32 {
@@ -69,7 +76,11 @@ fn no_such_upload() -> S3Error {
 
 impl Upload {
     /// Begins an upload and returns its id.
-    pub(super) fn create(store: &Store, bucket: &str, description: &Description) -> S3Result<String> {
+    pub(super) fn create(
+        store: &Store,
+        bucket: &str,
+        description: &Description,
+    ) -> S3Result<String> {
         let id = new_id();
         let folder = store.uploads_path(bucket)?.join(&id);
         let json = serde_json::to_vec(description).map_err(S3Error::internal_error)?;
@@ -86,11 +97,15 @@ impl Upload {
             return Err(no_such_upload());
         }
         let folder = store.uploads_path(bucket)?.join(id);
-        let description = read_description(&folder).map_err(|error| missing_is(no_such_upload(), error))?;
+        let description =
+            read_description(&folder).map_err(|error| missing_is(no_such_upload(), error))?;
         if description.key != key.as_str() {
             return Err(no_such_upload());
         }
-        Ok(Self { folder, description })
+        Ok(Self {
+            folder,
+            description,
+        })
     }
 
     /// Ids and descriptions of a bucket's uploads, by key and then by id, which
@@ -115,7 +130,12 @@ impl Upload {
     }
 
     /// Puts a part in place, over an earlier one of the same number.
-    pub(super) fn put_part(&self, number: PartNumber, mut staged: Staged, part: &Record) -> S3Result<()> {
+    pub(super) fn put_part(
+        &self,
+        number: PartNumber,
+        mut staged: Staged,
+        part: &Record,
+    ) -> S3Result<()> {
         record::seal(&mut staged.file, part).map_err(S3Error::internal_error)?;
         let path = self.folder.join(number.file_name());
         move_into(&staged, &self.folder, &path).map_err(|error| missing_is(no_such_upload(), error))
@@ -131,7 +151,12 @@ impl Upload {
         let read = || -> io::Result<Vec<PartNumber>> {
             let mut numbers = Vec::new();
             for entry in fs::read_dir(&self.folder)? {
-                numbers.extend(entry?.file_name().to_str().and_then(PartNumber::from_file_name));
+                numbers.extend(
+                    entry?
+                        .file_name()
+                        .to_str()
+                        .and_then(PartNumber::from_file_name),
+                );
             }
             numbers.sort_unstable();
             Ok(numbers)
@@ -149,14 +174,22 @@ impl Upload {
 }
 
 fn read_description(folder: &Path) -> io::Result<Description> {
-    Ok(serde_json::from_slice(&fs::read(folder.join(DESCRIPTION))?)?)
+    Ok(serde_json::from_slice(&fs::read(
+        folder.join(DESCRIPTION),
+    )?)?)
 }
 
 /// Unique in this process by its counter and between processes by time and
 /// process number; ids sort by time.
 fn new_id() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    format!("{:024x}{:08x}{number:016x}", since.as_nanos(), std::process::id())
+    format!(
+        "{:024x}{:08x}{number:016x}",
+        since.as_nanos(),
+        std::process::id()
+    )
 }

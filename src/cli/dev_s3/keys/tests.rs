@@ -15,7 +15,12 @@ fn awkward_keys() -> Vec<String> {
     .map(str::to_owned)
     .to_vec();
     // Every length around the places where the escaped name is cut.
-    for length in (1..=1024).step_by(7).chain(236..=244).chain(476..=484).chain([1023, 1024]) {
+    for length in (1..=1024)
+        .step_by(7)
+        .chain(236..=244)
+        .chain(476..=484)
+        .chain([1023, 1024])
+    {
         keys.push("x".repeat(length));
         keys.push("/".repeat(length));
     }
@@ -25,7 +30,9 @@ fn awkward_keys() -> Vec<String> {
     for _ in 0..2_000 {
         let mut text = String::new();
         loop {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
             let draw = usize::try_from(state >> 40).expect("24 bits");
             text.push(alphabet[draw % alphabet.len()]);
             if draw % 97 == 0 || text.len() > 1_000 {
@@ -56,7 +63,11 @@ fn paths_are_portable_names_of_at_most_255_bytes_that_stay_below_the_folder() {
             };
             let name = name.to_str().expect("ASCII");
             assert!((2..=255).contains(&name.len()), "{text:?}: {name}");
-            assert!(!name.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii_graphic()));
+            assert!(
+                !name
+                    .bytes()
+                    .any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii_graphic())
+            );
             assert!(!name.contains(['/', '\\', ':', '*', '?', '"', '<', '>', '|']));
         }
     }
@@ -71,7 +82,10 @@ fn no_key_is_stored_where_another_needs_a_directory() {
     }
     for path in owners.keys() {
         for folder in path.ancestors().skip(1) {
-            assert!(!owners.contains_key(folder), "{folder:?} is a file and a directory");
+            assert!(
+                !owners.contains_key(folder),
+                "{folder:?} is a file and a directory"
+            );
         }
     }
 }
@@ -86,7 +100,10 @@ fn the_limits_are_those_of_s3() {
 
 #[test]
 fn paths_this_module_did_not_write_are_no_keys() {
-    for path in ["", "a", "a+", "a=/b=", "..", "../a=", "A=", "%2F=", "%61=", "%=", "%f=", "%ff=", "=", "x+/y="] {
+    for path in [
+        "", "a", "a+", "a=/b=", "..", "../a=", "A=", "%2F=", "%61=", "%=", "%f=", "%ff=", "=",
+        "x+/y=",
+    ] {
         assert_eq!(ObjectKey::from_path(Path::new(path)), None, "{path}");
     }
 }
