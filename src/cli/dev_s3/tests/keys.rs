@@ -80,7 +80,7 @@ fn keys() -> Vec<String> {
 
 /// Keys XML 1.0 cannot hold.
 fn control_keys() -> Vec<String> {
-    (1_u8..32)
+    (0_u8..32)
         .chain([127])
         .map(|code| format!("control/{}x", char::from(code)))
         .collect()
@@ -165,7 +165,7 @@ async fn control_characters_are_kept_and_listed_url_encoded() {
 #[tokio::test]
 async fn awkward_keys_can_be_copied_and_deleted_together() {
     let server = Server::start().await;
-    // Control characters do not survive the XML of DeleteObjects.
+    // Control characters are left out: no XML parser reads the answer that names them.
     let keys = keys();
     for key in &keys {
         server.put(key, format!("body of {key}")).await;
