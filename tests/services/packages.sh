@@ -1,0 +1,32 @@
+# shellcheck shell=bash
+# Installing what the tests need and the machine does not have.
+
+apt() {
+    local as_root=()
+    ((EUID == 0)) || as_root=(sudo)
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" </dev/null
+}
+
+# Installs the Debian packages whose commands are missing; the package lists are only fetched when
+# the ones at hand do not do.
+install_packages() { # command:package ...
+    local entry missing=()
+    for entry in "$@"; do
+        command -v "${entry%%:*}" >/dev/null || missing+=("${entry#*:}")
+    done
+    ((${#missing[@]})) || return 0
+    apt install --no-install-recommends "${missing[@]}" || {
+        apt update && apt install --no-install-recommends "${missing[@]}"
+    }
+}
+
+# Makes a virtual environment with the pinned packages of a requirements file, unless it is there.
+install_python_packages() { # virtual environment, requirements file
+    if cmp -s "$2" "$1/requirements.txt" && "$1/bin/python" -c ''; then return 0; fi
+    rm -rf "$1"
+    mkdir -p "$(dirname "$1")"
+    python3 -c 'import ensurepip' 2>/dev/null || install_packages "no-command-tells:python3-venv"
+    python3 -m venv "$1"
+    "$1/bin/pip" install --quiet --disable-pip-version-check -r "$2"
+    cp "$2" "$1/requirements.txt"
+}
