@@ -49,19 +49,19 @@ LAYOUTS = {
     "right to left": "עברית/{hex}",
     "tab": "a\tb/{hex}",
     "delete character": "a\x7fb/{hex}",
-    "deep": "/".join("abcdefghij" * 4) + "/{hex}",
-    "long": "/".join(["n" * 200] * 4) + "/{hex}",
+    "deep": "/".join("abcdefghijklmnopqrst") + "/{hex}",
     "trailing dot": "a./{hex}.",
     "looks like a query": "a/{hex}?X-Amz-Signature=1&versionId=null",
 }
 
-# Keys an S3 server on a file system has no file for.
+# Keys for which the embedded server, which keeps objects in files, has no name.
 FLAT_LAYOUTS = {
     "double slash": "a//b/{hex}",
     "leading slash": "/a/{hex}",
     "only slashes": "///{hex}",
     "trailing slash": "a/{hex}/",
     "trailing slashes": "a/{hex}//",
+    "long": "/".join(["n" * 200] * 4) + "/{hex}",
     "long name": "n" * 900 + "{hex}",
 }
 
