@@ -8,21 +8,27 @@ from web import bearer, curl, request, sha256
 
 
 def test_a_second_start_finds_its_data_again(folder):
+    def get(server, path, token):
+        return request(server.url + path + server.ready["sample"]["digest"], **bearer(token))
+
     first = Casgate.dev(folder)
-    content = b"kept from one start to the next"
     try:
-        Storage(name="embedded", **first.ready["s3"]).put(sha256(content), content)
+        storage = Storage(name="embedded", **first.ready["s3"])
+        storage.put("kept", b"from one start to the next")
         first.terminate()
         assert first.wait() == 0
     finally:
         first.stop()
     second = Casgate.dev(folder)
     try:
-        url = f"{second.url}{second.ready['stream_path']}{sha256(content)}"
-        assert request(url, **bearer(second.ready["jwt"])).ok() == content
+        storage = Storage(name="embedded", **second.ready["s3"])
+        kept = storage.client.get_object(Bucket=storage.bucket, Key="kept")
+        assert kept["Body"].read() == b"from one start to the next"
         assert second.ready["sample"] == first.ready["sample"]
         # A token outlives a restart, as does what it is checked against.
-        assert request(url, **bearer(first.ready["jwt"])).ok() == content
+        for token in (first.ready["jwt"], second.ready["jwt"]):
+            content = get(second, second.ready["stream_path"], token).ok()
+            assert sha256(content) == second.ready["sample"]["digest"]
     finally:
         second.stop()
 
