@@ -93,7 +93,9 @@ class Casgate(Process):
         """Runs a configuration given as plain values; JSON is YAML too."""
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / "casgate.yaml"
-        file.write_text(json.dumps(config, indent=1, ensure_ascii=False))
+        text = json.dumps(config, indent=1, ensure_ascii=False)
+        # The one character that may stand as it is in JSON and not in YAML.
+        file.write_text(text.replace("\x7f", "\\u007f"))
         return cls(folder, "run", "--json", file)
 
 

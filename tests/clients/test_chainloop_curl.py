@@ -10,23 +10,26 @@ from web import bearer, curl, request, sha256
 ROUTES = ("redirect", "stream")
 
 
-@pytest.fixture(scope="module")
-def sample(dev):
-    """The address of the sample by either delivery, and what identifies it."""
+class Sample:
+    """The addresses of dev's sample by either delivery, and what identifies it."""
 
-    class Sample:
-        digest, size, jwt = dev.ready["sample"]["digest"], dev.ready["sample"]["size"], dev.ready["jwt"]
-        prefixes = {
+    def __init__(self, dev):
+        self.digest, self.size = dev.ready["sample"]["digest"], dev.ready["sample"]["size"]
+        self.jwt = dev.ready["jwt"]
+        self.header = f"Authorization: Bearer {self.jwt}"
+        self.prefixes = {
             "redirect": dev.url + "/download/",
             "stream": dev.url + dev.ready["stream_path"],
         }
-        urls = {name: prefix + digest for name, prefix in prefixes.items()}
-        header = f"Authorization: Bearer {jwt}"
+        self.urls = {name: prefix + self.digest for name, prefix in self.prefixes.items()}
 
-        def check(self, content):
-            assert (len(content), sha256(content)) == (self.size, self.digest)
+    def check(self, content):
+        assert (len(content), sha256(content)) == (self.size, self.digest)
 
-    return Sample()
+
+@pytest.fixture(scope="module")
+def sample(dev):
+    return Sample(dev)
 
 
 def test_curl_follows_the_redirect(sample):
