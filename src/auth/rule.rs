@@ -24,8 +24,16 @@ const DEPTH_MAX: usize = 24;
 /// short text can make thousands long, before anybody can measure them.
 const COMPILER_STACK_BYTES: usize = 64 * 1024 * 1024;
 
-/// Functions and types of the standard library, made once: programs add none.
-static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
+/// Functions and types, made once: those of CEL's standard library and of its strings extension,
+/// since OAuth's `scope` (RFC 6749 section 3.3) is a list that has to be split.
+static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| {
+    let mut env = Env::stdlib();
+    // It fails only if two overloads collide, and then every rule that splits is refused.
+    if let Err(error) = env.add_extension(cel::extensions::strings) {
+        tracing::error!(%error, "rules have no functions on strings");
+    }
+    Arc::new(env)
+});
 
 /// A compiled program whose only variable is `claims`.
 #[derive(Debug)]
@@ -194,5 +202,5 @@ fn check_all<'e>(
 }
 
 fn is_namespace(target: &IdedExpr) -> bool {
-    matches!(&target.expr, Expr::Ident(name) if name == "optional")
+    matches!(&target.expr, Expr::Ident(name) if ["optional", "strings"].contains(&name.as_str()))
 }

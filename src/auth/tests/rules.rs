@@ -18,7 +18,8 @@ fn token(data: impl Into<Value>) -> String {
 
 #[test]
 fn the_read_rule_decides() {
-    let token = token(json!({"roles": ["a", "reader"], "level": 3, "nothing": null}));
+    let token = token(json!({"roles": ["a", "reader"], "level": 3, "nothing": null,
+        "scope": "write read"}));
     for (rule, permitted) in [
         ("true", true),
         ("false", false),
@@ -38,6 +39,8 @@ fn the_read_rule_decides() {
         ("claims.data.nothing == null", true),
         (".claims.sub == 'someone'", true),
         ("size(claims.data.roles) == 2", true),
+        ("'read' in claims.data.scope.split(' ')", true),
+        ("'rea' in claims.data.scope.split(' ')", false),
     ] {
         let expected = if permitted { Ok(()) } else { Err(Kind::Forbidden) };
         let outcome = judge(&policy_with(None, rule), &token, NOW).map(|_| ());
