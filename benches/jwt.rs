@@ -1,5 +1,7 @@
 //! What authorization costs per request: a token seen for the first time, and one remembered.
 
+#![allow(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to measure")]
+
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 

@@ -13,10 +13,7 @@ fn signatures(criterion: &mut Criterion) {
         session_token: None,
         expires: None,
     };
-    let temporary = Credentials {
-        session_token: Some("t0ken/".repeat(150)),
-        ..long_lived.clone()
-    };
+    let temporary = Credentials { session_token: Some("t0ken/".repeat(150)), ..long_lived.clone() };
     let key = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     let mut path = String::from("/");
     encode_key_path(key, &mut path);
@@ -25,18 +22,11 @@ fn signatures(criterion: &mut Criterion) {
         host: "examplebucket.s3.amazonaws.com",
         path: &path,
         query: &CanonicalQuery::EMPTY,
-        headers: &[
-            ("range", "bytes=0-1048575"),
-            ("if-match", "\"9f86d081884c7d65\""),
-        ],
+        headers: &[("range", "bytes=0-1048575"), ("if-match", "\"9f86d081884c7d65\"")],
         payload: Payload::Unsigned,
     };
     let query = CanonicalQuery::new(&[("response-content-disposition", "attachment")]);
-    let shared = Request {
-        query: &query,
-        headers: &[],
-        ..request
-    };
+    let shared = Request { query: &query, headers: &[], ..request };
     let signer = Signer::new("us-east-1");
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let hour = Duration::from_secs(3_600);

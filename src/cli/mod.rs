@@ -1,4 +1,62 @@
-//! The commands of the binary.
+//! The command line: one file per subcommand.
 
+pub mod check;
+#[cfg(feature = "dev")]
+pub mod dev;
 #[cfg(feature = "dev")]
 pub mod dev_s3;
+#[cfg(feature = "dev")]
+pub mod jwt;
+pub mod run;
+pub mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exit status of a command that was used wrongly (`EX_USAGE` of sysexits.h): here, a configuration
+/// with problems.
+pub const EXIT_USAGE: u8 = 64;
+
+/// A gateway in front of S3-compatible object storage.
+#[derive(Debug, Parser)]
+#[command(name = "casgate", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a configuration
+    Run(run::Arguments),
+    /// Check configuration files: print every problem, exit 64 if there is one
+    Check(check::Arguments),
+    /// Serve a demo, with an embedded S3 server and everything in one folder
+    #[cfg(feature = "dev")]
+    Dev(dev::Arguments),
+    /// Print a token for the demo
+    #[cfg(feature = "dev")]
+    Jwt(jwt::Arguments),
+}
+
+impl Cli {
+    /// Does what the command line says.
+    #[must_use]
+    pub fn execute(self) -> ExitCode {
+        match self.command {
+            Command::Run(arguments) => run::execute(&arguments),
+            Command::Check(arguments) => check::execute(&arguments),
+            #[cfg(feature = "dev")]
+            Command::Dev(arguments) => dev::execute(&arguments),
+            #[cfg(feature = "dev")]
+            Command::Jwt(arguments) => jwt::execute(&arguments),
+        }
+    }
+}
+
+/// Says on standard error why the process ends.
+fn fail(message: impl std::fmt::Display) -> ExitCode {
+    eprintln!("casgate: {message}");
+    ExitCode::FAILURE
+}

@@ -63,11 +63,7 @@ pub(super) fn canonical_request(
     headers: &SignedHeaderList<'_>,
     payload_hash: &str,
 ) -> String {
-    let header_length: usize = headers
-        .0
-        .iter()
-        .map(|it| 2 * it.0.len() + it.1.len() + 3)
-        .sum();
+    let header_length: usize = headers.0.iter().map(|it| 2 * it.0.len() + it.1.len() + 3).sum();
     let length = request.method.len() + request.path.len() + query.len() + payload_hash.len() + 8;
     let mut text = String::with_capacity(length + header_length);
     text.push_str(request.method);
@@ -86,9 +82,7 @@ pub(super) fn canonical_request(
 
 fn compare_names(left: &str, right: &str) -> Ordering {
     let lower_case = |byte: u8| byte.to_ascii_lowercase();
-    left.bytes()
-        .map(lower_case)
-        .cmp(right.bytes().map(lower_case))
+    left.bytes().map(lower_case).cmp(right.bytes().map(lower_case))
 }
 
 fn push_lower_case(name: &str, out: &mut String) {

@@ -52,12 +52,7 @@ impl SigningKeyCache {
         }
         drop(current);
 
-        let mac = derive(
-            &credentials.secret_access_key,
-            timestamp.date(),
-            region,
-            service,
-        );
+        let mac = derive(&credentials.secret_access_key, timestamp.date(), region, service);
         let derived = CachedKey {
             date: timestamp.date().to_owned(),
             access_key_id: credentials.access_key_id.clone(),
@@ -85,6 +80,7 @@ fn derive(secret_access_key: &str, date: &str, region: &str, service: &str) -> H
     mac
 }
 
+#[expect(clippy::expect_used, reason = "RFC 2104 takes keys of every length")]
 fn keyed(key: &[u8]) -> HmacSha256 {
     HmacSha256::new_from_slice(key).expect("HMAC is defined for keys of every length")
 }

@@ -114,9 +114,7 @@ impl SignedHeaders<'_> {
             ("x-amz-date", self.x_amz_date.as_str()),
             ("x-amz-content-sha256", self.x_amz_content_sha256.as_ref()),
         ];
-        let token = self
-            .x_amz_security_token
-            .map(|it| ("x-amz-security-token", it));
+        let token = self.x_amz_security_token.map(|it| ("x-amz-security-token", it));
         always.into_iter().chain(token)
     }
 }
@@ -128,10 +126,7 @@ impl fmt::Debug for SignedHeaders<'_> {
             .field("authorization", &"***")
             .field("x_amz_date", &self.x_amz_date)
             .field("x_amz_content_sha256", &self.x_amz_content_sha256)
-            .field(
-                "x_amz_security_token",
-                &self.x_amz_security_token.map(|_| "***"),
-            )
+            .field("x_amz_security_token", &self.x_amz_security_token.map(|_| "***"))
             .finish()
     }
 }
@@ -178,11 +173,7 @@ impl Signer {
             ("x-amz-date", timestamp.as_str()),
             ("x-amz-security-token", token.unwrap_or_default()),
         ];
-        let required = if token.is_some() {
-            &required[..]
-        } else {
-            &required[..3]
-        };
+        let required = if token.is_some() { &required[..] } else { &required[..3] };
         let headers = SignedHeaderList::new(required, request.headers);
         let authorization =
             self.authorization(credentials, request, &headers, &payload_hash, &timestamp);

@@ -66,10 +66,7 @@ impl Signer {
         let timestamp = Timestamp::new(now);
         let target =
             self.presigned_target(credentials, request, seconds, &timestamp, UNSIGNED_PAYLOAD);
-        Ok(Presigned {
-            target,
-            expires_in: Duration::from_secs(seconds),
-        })
+        Ok(Presigned { target, expires_in: Duration::from_secs(seconds) })
     }
 
     /// Path and query with the signature as the last parameter.
@@ -82,10 +79,7 @@ impl Signer {
         payload_hash: &str,
     ) -> String {
         let headers = SignedHeaderList::new(&[("host", request.host)], request.headers);
-        let token_length = credentials
-            .session_token
-            .as_ref()
-            .map_or(0, |it| 3 * it.len());
+        let token_length = credentials.session_token.as_ref().map_or(0, |it| 3 * it.len());
         let query_length = request.query.as_str().len();
         // 384 bytes hold the parameters of usual length; more only costs a second allocation.
         let mut target =
@@ -93,14 +87,7 @@ impl Signer {
         target.push_str(request.path);
         target.push('?');
         let query_start = target.len();
-        self.push_presigned_query(
-            credentials,
-            request,
-            seconds,
-            timestamp,
-            &headers,
-            &mut target,
-        );
+        self.push_presigned_query(credentials, request, seconds, timestamp, &headers, &mut target);
 
         let canonical = canonical_request(request, &target[query_start..], &headers, payload_hash);
         let signature = self.signature(credentials, timestamp, &canonical);

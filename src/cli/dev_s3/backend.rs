@@ -15,9 +15,7 @@ pub(super) struct Backend {
 
 impl Backend {
     pub(super) fn new(store: Store) -> Self {
-        Self {
-            store: Arc::new(store),
-        }
+        Self { store: Arc::new(store) }
     }
 
     pub(super) fn store(&self) -> Arc<Store> {
@@ -37,8 +35,7 @@ impl Backend {
     /// 404 `NoSuchBucket` unless the bucket exists.
     pub(super) async fn require_bucket(&self, bucket: &str) -> S3Result<()> {
         let bucket = bucket.to_owned();
-        self.blocking(move |store| store.existing_bucket(&bucket).map(drop))
-            .await
+        self.blocking(move |store| store.existing_bucket(&bucket).map(drop)).await
     }
 }
 
@@ -65,8 +62,7 @@ impl S3 for Backend {
     ) -> Answer<CreateBucketOutput> {
         let bucket = request.input.bucket;
         let location = Some(format!("/{bucket}"));
-        self.blocking(move |store| store.create_bucket(&bucket))
-            .await?;
+        self.blocking(move |store| store.create_bucket(&bucket)).await?;
         answer(Ok(CreateBucketOutput { location }))
     }
 
@@ -87,8 +83,7 @@ impl S3 for Backend {
         &self,
         request: S3Request<DeleteBucketInput>,
     ) -> Answer<DeleteBucketOutput> {
-        self.blocking(move |store| store.delete_bucket(&request.input.bucket))
-            .await?;
+        self.blocking(move |store| store.delete_bucket(&request.input.bucket)).await?;
         answer(Ok(DeleteBucketOutput::default()))
     }
 
@@ -102,10 +97,7 @@ impl S3 for Backend {
                 creation_date: Some(Moment::new(created).timestamp()),
                 ..Default::default()
             });
-        answer(Ok(ListBucketsOutput {
-            buckets: Some(buckets.collect()),
-            ..Default::default()
-        }))
+        answer(Ok(ListBucketsOutput { buckets: Some(buckets.collect()), ..Default::default() }))
     }
 
     async fn list_objects(
@@ -136,10 +128,7 @@ impl S3 for Backend {
 
     async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
         let copy_object_result = Some(self.copy(request.input).await?);
-        answer(Ok(CopyObjectOutput {
-            copy_object_result,
-            ..Default::default()
-        }))
+        answer(Ok(CopyObjectOutput { copy_object_result, ..Default::default() }))
     }
 
     async fn delete_object(
@@ -173,10 +162,7 @@ impl S3 for Backend {
         request: S3Request<UploadPartCopyInput>,
     ) -> Answer<UploadPartCopyOutput> {
         let copy_part_result = Some(self.copy_part(request.input).await?);
-        answer(Ok(UploadPartCopyOutput {
-            copy_part_result,
-            ..Default::default()
-        }))
+        answer(Ok(UploadPartCopyOutput { copy_part_result, ..Default::default() }))
     }
 
     async fn complete_multipart_upload(

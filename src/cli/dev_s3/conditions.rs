@@ -48,11 +48,7 @@ impl ReadConditions {
             (None, Some(date)) => current.last_modified <= date,
             (None, None) => false,
         };
-        if unchanged {
-            ReadOutcome::NotModified
-        } else {
-            ReadOutcome::Proceed
-        }
+        if unchanged { ReadOutcome::NotModified } else { ReadOutcome::Proceed }
     }
 }
 

@@ -20,26 +20,13 @@ pub(super) enum Algorithm {
 }
 
 impl Algorithm {
-    const ALL: [Self; 5] = [
-        Self::Crc32,
-        Self::Crc32c,
-        Self::Crc64Nvme,
-        Self::Sha1,
-        Self::Sha256,
-    ];
+    const ALL: [Self; 5] = [Self::Crc32, Self::Crc32c, Self::Crc64Nvme, Self::Sha1, Self::Sha256];
 
     /// Reads the value of `x-amz-checksum-algorithm`; 400 for any other word.
     pub(super) fn parse(name: &ChecksumAlgorithm) -> S3Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|algorithm| algorithm.name() == name.as_str())
-            .ok_or_else(|| {
-                s3_error!(
-                    InvalidRequest,
-                    "checksum algorithm {} is unknown",
-                    name.as_str()
-                )
-            })
+        Self::ALL.into_iter().find(|algorithm| algorithm.name() == name.as_str()).ok_or_else(|| {
+            s3_error!(InvalidRequest, "checksum algorithm {} is unknown", name.as_str())
+        })
     }
 
     /// The word `x-amz-checksum-algorithm` uses.
@@ -126,23 +113,16 @@ impl Checksums {
 
     /// The algorithms that have a value.
     pub(super) fn algorithms(&self) -> impl Iterator<Item = Algorithm> + '_ {
-        Algorithm::ALL
-            .into_iter()
-            .filter(|&algorithm| self.get(algorithm).is_some())
+        Algorithm::ALL.into_iter().filter(|&algorithm| self.get(algorithm).is_some())
     }
 
     /// Whether these cover the whole object or its parts' checksums; `None`
     /// without any checksum.
     pub(super) fn checksum_type(&self) -> Option<ChecksumType> {
-        let value = self
-            .algorithms()
-            .find_map(|algorithm| self.get(algorithm))?;
+        let value = self.algorithms().find_map(|algorithm| self.get(algorithm))?;
         // No base64 digit is a hyphen.
-        let word = if value.contains('-') {
-            ChecksumType::COMPOSITE
-        } else {
-            ChecksumType::FULL_OBJECT
-        };
+        let word =
+            if value.contains('-') { ChecksumType::COMPOSITE } else { ChecksumType::FULL_OBJECT };
         Some(ChecksumType::from_static(word))
     }
 
@@ -200,10 +180,7 @@ impl Digester {
                 Algorithm::Sha256 => checksums.sha256 = Some(Default::default()),
             }
         }
-        Self {
-            md5: Md5::new(),
-            checksums,
-        }
+        Self { md5: Md5::new(), checksums }
     }
 
     pub(super) fn update(&mut self, bytes: &[u8]) {
@@ -213,10 +190,7 @@ impl Digester {
 
     pub(super) fn finish(self) -> Digests {
         let computed = self.checksums.finalize();
-        Digests {
-            md5: self.md5.finalize(),
-            checksums: checksums_of!(computed),
-        }
+        Digests { md5: self.md5.finalize(), checksums: checksums_of!(computed) }
     }
 }
 
@@ -232,9 +206,7 @@ impl Digests {
         let Some(content_md5) = content_md5 else {
             return Ok(());
         };
-        let expected = BASE64
-            .decode(content_md5)
-            .map_err(|_| s3_error!(InvalidDigest))?;
+        let expected = BASE64.decode(content_md5).map_err(|_| s3_error!(InvalidDigest))?;
         match <[u8; 16]>::try_from(expected) {
             Ok(expected) if expected == self.md5 => Ok(()),
             Ok(_) => Err(s3_error!(
@@ -254,11 +226,7 @@ pub(super) fn multipart_e_tag(parts: &[ETag]) -> S3Result<ETag> {
             &unhex(part.value()).ok_or_else(|| s3_error!(InternalError, "a part has no MD5"))?,
         );
     }
-    Ok(ETag::Strong(format!(
-        "{}-{}",
-        hex(&md5.finalize()),
-        parts.len()
-    )))
+    Ok(ETag::Strong(format!("{}-{}", hex(&md5.finalize()), parts.len())))
 }
 
 /// The checksum of the parts' checksums, and their number; `None` where a part
@@ -275,10 +243,7 @@ pub(super) fn composite(
         digester.update(&BASE64.decode(value).map_err(S3Error::internal_error)?);
     }
     let digests = digester.finish();
-    Ok(digests
-        .checksums
-        .get(algorithm)
-        .map(|value| format!("{value}-{}", parts.len())))
+    Ok(digests.checksums.get(algorithm).map(|value| format!("{value}-{}", parts.len())))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -287,9 +252,7 @@ fn hex(bytes: &[u8]) -> String {
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let pairs = text.as_bytes().chunks(2);
-    pairs
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-        .collect()
+    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
 
 #[cfg(test)]
@@ -306,17 +269,11 @@ mod tests {
     fn known_values() {
         // The check values of the CRC catalogue for "123456789", in base64.
         let digests = digest(&Algorithm::ALL, b"123456789");
-        assert_eq!(
-            digests.e_tag(),
-            ETag::Strong("25f9e794323b453885f5181f1b624d0b".to_owned())
-        );
+        assert_eq!(digests.e_tag(), ETag::Strong("25f9e794323b453885f5181f1b624d0b".to_owned()));
         assert_eq!(digests.checksums.crc32.as_deref(), Some("y/Q5Jg=="));
         assert_eq!(digests.checksums.crc32c.as_deref(), Some("4waSgw=="));
         assert_eq!(digests.checksums.crc64nvme.as_deref(), Some("rosUhgp5mIg="));
-        assert_eq!(
-            digests.checksums.sha1.as_deref(),
-            Some("98O8HYCOBHMq32eZZczDTKeuNEE=")
-        );
+        assert_eq!(digests.checksums.sha1.as_deref(), Some("98O8HYCOBHMq32eZZczDTKeuNEE="));
         assert_eq!(
             digests.checksums.sha256.as_deref(),
             Some("FeKw08M4keuw8e9gnsQZQgwg4yDOlMZfvIwzEkSOsiU=")
@@ -327,15 +284,9 @@ mod tests {
     fn only_values_the_client_sent_are_compared() {
         let computed = digest(&[Algorithm::Crc32], b"123456789").checksums;
         assert!(Checksums::default().verify(&computed).is_ok());
-        let wrong = Checksums {
-            crc32: Some("AAAAAA==".to_owned()),
-            ..Default::default()
-        };
+        let wrong = Checksums { crc32: Some("AAAAAA==".to_owned()), ..Default::default() };
         assert!(wrong.verify(&computed).is_err());
-        let uncomputed = Checksums {
-            sha1: Some("x".to_owned()),
-            ..Default::default()
-        };
+        let uncomputed = Checksums { sha1: Some("x".to_owned()), ..Default::default() };
         assert!(uncomputed.verify(&computed).is_err());
     }
 
@@ -345,12 +296,7 @@ mod tests {
         assert!(digests.verify_md5(None).is_ok());
         assert!(digests.verify_md5(Some("JfnnlDI7RTiF9RgfG2JNCw==")).is_ok());
         let code = |value| {
-            digests
-                .verify_md5(Some(value))
-                .expect_err("refused")
-                .code()
-                .as_str()
-                .to_owned()
+            digests.verify_md5(Some(value)).expect_err("refused").code().as_str().to_owned()
         };
         assert_eq!(code("AAAAAAAAAAAAAAAAAAAAAA=="), "BadDigest");
         assert_eq!(code("AAAA"), "InvalidDigest");
@@ -359,26 +305,15 @@ mod tests {
 
     #[test]
     fn parts_are_digested_again() {
-        let parts = [
-            digest(&[Algorithm::Sha256], b"a"),
-            digest(&[Algorithm::Sha256], b"b"),
-        ];
+        let parts = [digest(&[Algorithm::Sha256], b"a"), digest(&[Algorithm::Sha256], b"b")];
         let tags: Vec<ETag> = parts.iter().map(Digests::e_tag).collect();
         let e_tag = multipart_e_tag(&tags).expect("an entity tag");
         assert_eq!(e_tag.value(), "96e024ba2074fe77e8e965ba43a704be-2");
         let checksums: Vec<Checksums> = parts.iter().map(|part| part.checksums.clone()).collect();
-        let value = composite(Algorithm::Sha256, &checksums)
-            .expect("computed")
-            .expect("a value");
+        let value = composite(Algorithm::Sha256, &checksums).expect("computed").expect("a value");
         assert_eq!(value, "5aAf7hTg7VxIcU8iGA8lrYNltT+XefedxKPX6Tlj+Uo=-2");
-        assert_eq!(
-            composite(Algorithm::Crc32, &checksums).expect("computed"),
-            None
-        );
-        let composite = Checksums {
-            sha256: Some(value),
-            ..Default::default()
-        };
+        assert_eq!(composite(Algorithm::Crc32, &checksums).expect("computed"), None);
+        let composite = Checksums { sha256: Some(value), ..Default::default() };
         assert_eq!(
             composite.checksum_type(),
             Some(ChecksumType::from_static(ChecksumType::COMPOSITE))

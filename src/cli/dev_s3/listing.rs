@@ -45,10 +45,7 @@ pub(super) fn page<T>(
     key_of: impl Fn(&T) -> &str,
     query: Query<'_>,
 ) -> Page<T> {
-    let mut page = Page {
-        entries: Vec::new(),
-        next: None,
-    };
+    let mut page = Page { entries: Vec::new(), next: None };
     let mut last: Option<String> = None;
     for item in items {
         let key = key_of(&item);
@@ -62,9 +59,7 @@ pub(super) fn page<T>(
         let name = rolled_up.unwrap_or(key);
         // A page that ended with a common prefix is followed by what is behind
         // all of its keys.
-        if query
-            .after
-            .is_some_and(|after| key <= after || name == after)
+        if query.after.is_some_and(|after| key <= after || name == after)
             || (rolled_up.is_some() && last.as_deref() == rolled_up)
         {
             continue;
@@ -76,8 +71,7 @@ pub(super) fn page<T>(
         }
         last = Some(name.to_owned());
         let common = rolled_up.map(str::to_owned);
-        page.entries
-            .push(common.map_or_else(|| Entry::Item(item), Entry::CommonPrefix));
+        page.entries.push(common.map_or_else(|| Entry::Item(item), Entry::CommonPrefix));
     }
     page
 }
@@ -112,45 +106,17 @@ mod tests {
     }
 
     fn all() -> Query<'static> {
-        Query {
-            limit: 1000,
-            ..Default::default()
-        }
+        Query { limit: 1000, ..Default::default() }
     }
 
     #[test]
     fn prefix_and_delimiter_select_and_roll_up() {
         assert_eq!(names(all()).0, KEYS);
-        assert_eq!(
-            names(Query {
-                prefix: "a/",
-                ..all()
-            })
-            .0,
-            ["a/", "a/b", "a/b/c", "a/c"]
-        );
-        assert_eq!(
-            names(Query {
-                delimiter: Some("/"),
-                ..all()
-            })
-            .0,
-            ["a", "a/*", "b", "c/*"]
-        );
-        let below = Query {
-            prefix: "a/",
-            delimiter: Some("/"),
-            ..all()
-        };
+        assert_eq!(names(Query { prefix: "a/", ..all() }).0, ["a/", "a/b", "a/b/c", "a/c"]);
+        assert_eq!(names(Query { delimiter: Some("/"), ..all() }).0, ["a", "a/*", "b", "c/*"]);
+        let below = Query { prefix: "a/", delimiter: Some("/"), ..all() };
         assert_eq!(names(below).0, ["a/", "a/b", "a/b/*", "a/c"]);
-        assert_eq!(
-            names(Query {
-                prefix: "/",
-                ..all()
-            })
-            .0,
-            [""; 0]
-        );
+        assert_eq!(names(Query { prefix: "/", ..all() }).0, [""; 0]);
     }
 
     #[test]
@@ -161,12 +127,7 @@ mod tests {
                 let mut joined = Vec::new();
                 let mut after: Option<String> = None;
                 loop {
-                    let query = Query {
-                        delimiter,
-                        limit,
-                        after: after.as_deref(),
-                        ..all()
-                    };
+                    let query = Query { delimiter, limit, after: after.as_deref(), ..all() };
                     let (shown, next) = names(query);
                     assert!(shown.len() <= limit);
                     joined.extend(shown);

@@ -22,10 +22,9 @@ impl Encoding {
         match encoding.map(EncodingType::as_str) {
             None => Ok(Self::Plain),
             Some(EncodingType::URL) => Ok(Self::Url),
-            Some(_) => Err(s3_error!(
-                InvalidArgument,
-                "Invalid Encoding Method specified in Request"
-            )),
+            Some(_) => {
+                Err(s3_error!(InvalidArgument, "Invalid Encoding Method specified in Request"))
+            }
         }
     }
 
@@ -73,10 +72,7 @@ impl Backend {
             name: Some(input.bucket),
             is_truncated: Some(listed.next.is_some()),
             // Without a delimiter clients continue behind the last key.
-            next_marker: listed
-                .next
-                .filter(|_| rolls_up)
-                .map(|next| encoding.apply(next)),
+            next_marker: listed.next.filter(|_| rolls_up).map(|next| encoding.apply(next)),
             contents: Some(listed.contents),
             common_prefixes: Some(listed.common_prefixes),
             max_keys: i32::try_from(limit).ok(),
@@ -127,10 +123,7 @@ impl Backend {
         self.blocking(move |store| {
             let query = Query {
                 prefix: question.prefix.as_deref().unwrap_or_default(),
-                delimiter: question
-                    .delimiter
-                    .as_deref()
-                    .filter(|delimiter| !delimiter.is_empty()),
+                delimiter: question.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty()),
                 after: question.after.as_deref().filter(|after| !after.is_empty()),
                 limit: question.limit,
             };
@@ -147,17 +140,11 @@ fn look_up(
     page: Page<ObjectKey>,
     encoding: Encoding,
 ) -> S3Result<Listed> {
-    let mut listed = Listed {
-        contents: Vec::new(),
-        common_prefixes: Vec::new(),
-        next: page.next,
-    };
+    let mut listed = Listed { contents: Vec::new(), common_prefixes: Vec::new(), next: page.next };
     for entry in page.entries {
         match entry {
             Entry::CommonPrefix(prefix) => {
-                listed.common_prefixes.push(CommonPrefix {
-                    prefix: Some(encoding.apply(prefix)),
-                });
+                listed.common_prefixes.push(CommonPrefix { prefix: Some(encoding.apply(prefix)) });
             }
             Entry::Item(key) => match object(store, bucket, key, encoding) {
                 Ok(object) => listed.contents.push(object),
@@ -177,15 +164,10 @@ fn object(store: &Store, bucket: &str, key: ObjectKey, encoding: Encoding) -> S3
         key: Some(encoding.apply(key.into_string())),
         size: Some(i64::try_from(stored.length).map_err(S3Error::internal_error)?),
         last_modified: Some(stored.record.last_modified.timestamp()),
-        storage_class: Some(ObjectStorageClass::from_static(
-            ObjectStorageClass::STANDARD,
-        )),
+        storage_class: Some(ObjectStorageClass::from_static(ObjectStorageClass::STANDARD)),
         checksum_type: checksums.checksum_type(),
         checksum_algorithm: Some(
-            checksums
-                .algorithms()
-                .map(super::digest::Algorithm::to_dto)
-                .collect(),
+            checksums.algorithms().map(super::digest::Algorithm::to_dto).collect(),
         ),
         e_tag: Some(stored.record.e_tag),
         ..Default::default()
@@ -197,10 +179,5 @@ fn decode_token(token: &str) -> S3Result<String> {
         .decode(token)
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
-        .ok_or_else(|| {
-            s3_error!(
-                InvalidArgument,
-                "The continuation token provided is incorrect"
-            )
-        })
+        .ok_or_else(|| s3_error!(InvalidArgument, "The continuation token provided is incorrect"))
 }

@@ -72,17 +72,10 @@ impl fmt::Debug for Options {
 /// # Errors
 /// Fails at the start if the folder cannot be prepared, and not afterwards.
 pub async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
-    let Options {
-        root,
-        access_key_id,
-        secret_access_key,
-    } = options;
+    let Options { root, access_key_id, secret_access_key } = options;
     let store = tokio::task::spawn_blocking(move || Store::open(&root)).await??;
     let mut builder = S3ServiceBuilder::new(Backend::new(store));
-    builder.set_auth(Account {
-        access_key_id,
-        secret: secret_access_key.into(),
-    });
+    builder.set_auth(Account { access_key_id, secret: secret_access_key.into() });
     let service = builder.build();
     let mut connections = JoinSet::new();
     loop {

@@ -25,11 +25,7 @@ impl Backend {
         mut input: CreateMultipartUploadInput,
     ) -> S3Result<CreateMultipartUploadOutput> {
         let key = parse_key(&input.key)?;
-        let algorithm = input
-            .checksum_algorithm
-            .as_ref()
-            .map(Algorithm::parse)
-            .transpose()?;
+        let algorithm = input.checksum_algorithm.as_ref().map(Algorithm::parse).transpose()?;
         let full_object = match input.checksum_type.as_ref().map(ChecksumType::as_str) {
             Some(asked) => asked == ChecksumType::FULL_OBJECT,
             // S3 has no checksum of checksums for this algorithm.
@@ -43,9 +39,7 @@ impl Backend {
             full_object,
         };
         let bucket = input.bucket.clone();
-        let id = self
-            .blocking(move |store| Upload::create(store, &bucket, &description))
-            .await?;
+        let id = self.blocking(move |store| Upload::create(store, &bucket, &description)).await?;
         Ok(CreateMultipartUploadOutput {
             bucket: Some(input.bucket),
             key: Some(input.key),
@@ -60,42 +54,25 @@ impl Backend {
         &self,
         request: S3Request<UploadPartInput>,
     ) -> S3Result<UploadPartOutput> {
-        let S3Request {
-            mut input,
-            headers,
-            trailing_headers,
-            ..
-        } = request;
+        let S3Request { mut input, headers, trailing_headers, .. } = request;
         let key = parse_key(&input.key)?;
         let number = PartNumber::parse(input.part_number)?;
         let body = input.body.take();
         let (bucket, id) = (input.bucket.clone(), input.upload_id.clone());
-        let upload = self
-            .blocking(move |store| Upload::find(store, &bucket, &key, &id))
-            .await?;
-        let announced = input
-            .checksum_algorithm
-            .as_ref()
-            .map(Algorithm::parse)
-            .transpose()?;
+        let upload = self.blocking(move |store| Upload::find(store, &bucket, &key, &id)).await?;
+        let announced = input.checksum_algorithm.as_ref().map(Algorithm::parse).transpose()?;
         let expected = Expected {
             checksums: checksums_of!(input),
             algorithm: announced.or(upload.description.algorithm),
             content_md5: input.content_md5.take(),
             length: input.content_length,
         };
-        let received = self
-            .receive(body, expected, &headers, trailing_headers.as_ref())
-            .await?;
+        let received = self.receive(body, expected, &headers, trailing_headers.as_ref()).await?;
         self.blocking(move |_| {
-            let Received {
-                staged, digests, ..
-            } = received;
+            let Received { staged, digests, .. } = received;
             let record = new_record(&digests, Attributes::default());
             upload.put_part(number, staged, &record)?;
-            let Record {
-                e_tag, checksums, ..
-            } = record;
+            let Record { e_tag, checksums, .. } = record;
             Ok(UploadPartOutput {
                 e_tag: Some(e_tag),
                 checksum_crc32: checksums.crc32,
@@ -116,11 +93,7 @@ impl Backend {
         let key = parse_key(&input.key)?;
         let number = PartNumber::parse(input.part_number)?;
         let (source_bucket, source_key) = source_of(&input.copy_source)?;
-        let range = input
-            .copy_source_range
-            .as_deref()
-            .map(Range::parse)
-            .transpose();
+        let range = input.copy_source_range.as_deref().map(Range::parse).transpose();
         let range =
             range.map_err(|_| s3_error!(InvalidArgument, "The copy source range is malformed"))?;
         let conditions = ReadConditions {
@@ -136,18 +109,10 @@ impl Backend {
                 Some(range) => range.check(stored.length)?,
                 None => 0..stored.length,
             };
-            stored
-                .file
-                .seek(SeekFrom::Start(range.start))
-                .map_err(S3Error::internal_error)?;
+            stored.file.seek(SeekFrom::Start(range.start)).map_err(S3Error::internal_error)?;
             let mut staged = store.stage().map_err(S3Error::internal_error)?;
             let mut digester = Digester::new(upload.description.algorithm);
-            transfer::copy(
-                &mut stored.file,
-                range.end - range.start,
-                &mut staged,
-                &mut digester,
-            )?;
+            transfer::copy(&mut stored.file, range.end - range.start, &mut staged, &mut digester)?;
             let record = new_record(&digester.finish(), Attributes::default());
             upload.put_part(number, staged, &record)?;
             Ok(CopyPartResult {
@@ -174,11 +139,8 @@ impl Backend {
         };
         self.blocking(move |store| {
             let upload = Upload::find(store, &input.bucket, &key, &input.upload_id)?;
-            let parts = input
-                .multipart_upload
-                .take()
-                .and_then(|listed| listed.parts)
-                .unwrap_or_default();
+            let parts =
+                input.multipart_upload.take().and_then(|listed| listed.parts).unwrap_or_default();
             let (staged, record) = assemble(store, &upload, parts)?;
             // A client's checksum of checksums may come with or without the hyphen.
             if upload.description.full_object {
@@ -218,10 +180,7 @@ fn assemble(
     listed: Vec<CompletedPart>,
 ) -> S3Result<(Staged, Record)> {
     if listed.is_empty() {
-        return Err(s3_error!(
-            MalformedXML,
-            "You must specify at least one part"
-        ));
+        return Err(s3_error!(MalformedXML, "You must specify at least one part"));
     }
     let mut parts = Vec::with_capacity(listed.len());
     let mut previous = None;
@@ -231,45 +190,24 @@ fn assemble(
             return Err(s3_error!(InvalidPartOrder));
         }
         previous = Some(number);
-        let stored = upload
-            .open_part(number)?
-            .ok_or_else(|| s3_error!(InvalidPart))?;
-        let same = part
-            .e_tag
-            .as_ref()
-            .is_none_or(|e_tag| *e_tag == stored.record.e_tag);
-        if !same
-            || checksums_of!(part)
-                .verify(&stored.record.checksums)
-                .is_err()
-        {
+        let stored = upload.open_part(number)?.ok_or_else(|| s3_error!(InvalidPart))?;
+        let same = part.e_tag.as_ref().is_none_or(|e_tag| *e_tag == stored.record.e_tag);
+        if !same || checksums_of!(part).verify(&stored.record.checksums).is_err() {
             return Err(s3_error!(InvalidPart));
         }
         parts.push(stored);
     }
-    if parts
-        .iter()
-        .rev()
-        .skip(1)
-        .any(|part| part.length < SMALLEST_PART)
-    {
+    if parts.iter().rev().skip(1).any(|part| part.length < SMALLEST_PART) {
         return Err(s3_error!(EntityTooSmall));
     }
-    let Description {
-        algorithm,
-        full_object,
-        ref attributes,
-        ..
-    } = upload.description;
+    let Description { algorithm, full_object, ref attributes, .. } = upload.description;
     let mut staged = store.stage().map_err(S3Error::internal_error)?;
     let mut digester = Digester::new(algorithm.filter(|_| full_object));
     for part in &mut parts {
         transfer::copy(&mut part.file, part.length, &mut staged, &mut digester)?;
     }
-    let (e_tags, of_parts): (Vec<ETag>, Vec<Checksums>) = parts
-        .into_iter()
-        .map(|part| (part.record.e_tag, part.record.checksums))
-        .unzip();
+    let (e_tags, of_parts): (Vec<ETag>, Vec<Checksums>) =
+        parts.into_iter().map(|part| (part.record.e_tag, part.record.checksums)).unzip();
     let mut checksums = digester.finish().checksums;
     if let Some(algorithm) = algorithm.filter(|_| !full_object)
         && let Some(value) = composite(algorithm, &of_parts)?

@@ -57,30 +57,18 @@ impl Backend {
         let limit =
             listing::page_size(input.max_uploads).ok_or_else(|| s3_error!(InvalidArgument))?;
         let bucket = input.bucket.clone();
-        let mut uploads = self
-            .blocking(move |store| Upload::list(store, &bucket))
-            .await?;
-        let mut after = input
-            .key_marker
-            .as_deref()
-            .filter(|marker| !marker.is_empty());
-        if let (Some(key), Some(id)) = (
-            after,
-            input
-                .upload_id_marker
-                .as_deref()
-                .filter(|id| !id.is_empty()),
-        ) {
+        let mut uploads = self.blocking(move |store| Upload::list(store, &bucket)).await?;
+        let mut after = input.key_marker.as_deref().filter(|marker| !marker.is_empty());
+        if let (Some(key), Some(id)) =
+            (after, input.upload_id_marker.as_deref().filter(|id| !id.is_empty()))
+        {
             // A key may have several uploads, of which a page may have shown some.
             uploads.retain(|upload| (upload.1.key.as_str(), upload.0.as_str()) > (key, id));
             after = None;
         }
         let query = Query {
             prefix: input.prefix.as_deref().unwrap_or_default(),
-            delimiter: input
-                .delimiter
-                .as_deref()
-                .filter(|delimiter| !delimiter.is_empty()),
+            delimiter: input.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty()),
             after,
             limit,
         };
@@ -96,9 +84,7 @@ impl Backend {
             match entry {
                 Entry::Item((id, description)) => shown.push(upload(id, description, encoding)),
                 Entry::CommonPrefix(prefix) => {
-                    common_prefixes.push(CommonPrefix {
-                        prefix: Some(encoding.apply(prefix)),
-                    });
+                    common_prefixes.push(CommonPrefix { prefix: Some(encoding.apply(prefix)) });
                 }
             }
         }
@@ -141,9 +127,7 @@ fn upload(id: String, description: Description, encoding: Encoding) -> Multipart
         initiated: Some(description.initiated.timestamp()),
         storage_class: Some(StorageClass::from_static(StorageClass::STANDARD)),
         checksum_algorithm: description.algorithm.map(Algorithm::to_dto),
-        checksum_type: description
-            .algorithm
-            .map(|_| checksum_type(description.full_object)),
+        checksum_type: description.algorithm.map(|_| checksum_type(description.full_object)),
         ..Default::default()
     }
 }

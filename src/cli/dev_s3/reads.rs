@@ -24,9 +24,7 @@ struct Selected {
 
 impl Selected {
     fn length(&self) -> u64 {
-        self.range
-            .as_ref()
-            .map_or(self.stored.length, |range| range.end - range.start)
+        self.range.as_ref().map_or(self.stored.length, |range| range.end - range.start)
     }
 }
 
@@ -120,10 +118,7 @@ impl Backend {
                 if_unmodified_since: input.if_unmodified_since.clone(),
             };
             judge(&conditions, &stored.record)?;
-            let range = input
-                .range
-                .map(|range| range.check(stored.length))
-                .transpose()?;
+            let range = input.range.map(|range| range.check(stored.length)).transpose()?;
             let selected = Selected { stored, range };
             let output = describe(&selected, input)?;
             Ok((take(selected)?, output))
@@ -154,10 +149,7 @@ pub(super) fn refuse_version(version: Option<&str>) -> S3Result<()> {
 
 fn judge(conditions: &ReadConditions, record: &Record) -> S3Result<()> {
     let last_modified = record.last_modified.timestamp_in_seconds();
-    let validators = Validators {
-        e_tag: &record.e_tag,
-        last_modified: &last_modified,
-    };
+    let validators = Validators { e_tag: &record.e_tag, last_modified: &last_modified };
     match conditions.judge(validators) {
         ReadOutcome::Proceed => Ok(()),
         ReadOutcome::PreconditionFailed => Err(s3_error!(
@@ -175,10 +167,7 @@ fn not_modified(current: Validators<'_>) -> S3Error {
         headers.insert(header::ETAG, e_tag);
     }
     let mut date = Vec::new();
-    if current
-        .last_modified
-        .format(TimestampFormat::HttpDate, &mut date)
-        .is_ok()
+    if current.last_modified.format(TimestampFormat::HttpDate, &mut date).is_ok()
         && let Ok(date) = HeaderValue::from_bytes(&date)
     {
         headers.insert(header::LAST_MODIFIED, date);
@@ -189,37 +178,19 @@ fn not_modified(current: Validators<'_>) -> S3Error {
 }
 
 fn describe(selected: &Selected, input: GetObjectInput) -> S3Result<HeadObjectOutput> {
-    let Record {
-        e_tag,
-        last_modified,
-        attributes,
-        checksums,
-    } = selected.stored.record.clone();
-    let asked = input
-        .checksum_mode
-        .is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
+    let Record { e_tag, last_modified, attributes, checksums } = selected.stored.record.clone();
+    let asked = input.checksum_mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED);
     // A checksum describes the whole object, so it would mislead about a part.
-    let checksums = if asked && selected.range.is_none() {
-        checksums
-    } else {
-        Checksums::default()
-    };
+    let checksums =
+        if asked && selected.range.is_none() { checksums } else { Checksums::default() };
     let length = selected.stored.length;
-    let content_type = attributes
-        .content_type
-        .unwrap_or_else(|| DEFAULT_CONTENT_TYPE.to_owned());
+    let content_type = attributes.content_type.unwrap_or_else(|| DEFAULT_CONTENT_TYPE.to_owned());
     Ok(HeadObjectOutput {
         accept_ranges: Some("bytes".to_owned()),
         cache_control: input.response_cache_control.or(attributes.cache_control),
-        content_disposition: input
-            .response_content_disposition
-            .or(attributes.content_disposition),
-        content_encoding: input
-            .response_content_encoding
-            .or(attributes.content_encoding),
-        content_language: input
-            .response_content_language
-            .or(attributes.content_language),
+        content_disposition: input.response_content_disposition.or(attributes.content_disposition),
+        content_encoding: input.response_content_encoding.or(attributes.content_encoding),
+        content_language: input.response_content_language.or(attributes.content_language),
         content_type: Some(input.response_content_type.unwrap_or(content_type)),
         expires: input.response_expires.or(attributes.expires),
         content_length: Some(i64::try_from(selected.length()).map_err(S3Error::internal_error)?),

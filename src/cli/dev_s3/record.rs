@@ -38,9 +38,7 @@ pub(super) struct Moment(u64);
 impl Moment {
     /// Rounds down; a clock set before 1970 counts as 1970.
     pub(super) fn new(time: SystemTime) -> Self {
-        let since = time
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Self(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 
@@ -104,11 +102,7 @@ pub(super) fn open(mut file: File) -> io::Result<Stored> {
     file.seek(SeekFrom::Start(length))?;
     let record = from_json((&mut file).take(json_length))?;
     file.seek(SeekFrom::Start(0))?;
-    Ok(Stored {
-        file,
-        length,
-        record,
-    })
+    Ok(Stored { file, length, record })
 }
 
 fn from_json<T: DeserializeOwned>(mut reader: impl Read) -> io::Result<T> {
@@ -146,10 +140,7 @@ mod tests {
             let mut stored = open(file).expect("opened");
             assert_eq!(stored.length, body.len() as u64);
             assert_eq!(stored.record.e_tag, ETag::Strong("abc".to_owned()));
-            assert_eq!(
-                stored.record.attributes.content_type.as_deref(),
-                Some("text/plain")
-            );
+            assert_eq!(stored.record.attributes.content_type.as_deref(), Some("text/plain"));
             let mut bytes = vec![0; body.len()];
             stored.file.read_exact(&mut bytes).expect("read");
             assert_eq!(bytes, body.as_bytes());

@@ -71,11 +71,7 @@ impl Store {
     /// The folder of an existing bucket; 404 `NoSuchBucket` without it.
     pub(super) fn existing_bucket(&self, bucket: &str) -> S3Result<PathBuf> {
         let path = self.bucket_path(bucket)?;
-        if path.is_dir() {
-            Ok(path)
-        } else {
-            Err(s3_error!(NoSuchBucket))
-        }
+        if path.is_dir() { Ok(path) } else { Err(s3_error!(NoSuchBucket)) }
     }
 
     /// The folder for the uploads of an existing bucket.
@@ -124,11 +120,7 @@ impl Store {
     pub(super) fn stage(&self) -> io::Result<Staged> {
         let number = self.staged.fetch_add(1, Ordering::Relaxed);
         let path = self.root.join("staging").join(number.to_string());
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)?;
+        let file = File::options().read(true).write(true).create_new(true).open(&path)?;
         Ok(Staged { file, path })
     }
 
@@ -195,9 +187,7 @@ impl Store {
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> S3Result<T> + Send + 'static,
 ) -> S3Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(S3Error::internal_error)?
+    tokio::task::spawn_blocking(work).await.map_err(S3Error::internal_error)?
 }
 
 /// Moves a finished file to its place below a folder, which must exist.
@@ -231,11 +221,7 @@ pub(super) fn remove_file(path: &Path) -> S3Result<()> {
 
 /// The answer to a failed file operation, where a missing folder means `missing`.
 pub(super) fn missing_is(missing: S3Error, error: io::Error) -> S3Error {
-    if error.kind() == io::ErrorKind::NotFound {
-        missing
-    } else {
-        S3Error::internal_error(error)
-    }
+    if error.kind() == io::ErrorKind::NotFound { missing } else { S3Error::internal_error(error) }
 }
 
 fn judge(conditions: &WriteConditions, path: &Path) -> S3Result<()> {
@@ -243,20 +229,18 @@ fn judge(conditions: &WriteConditions, path: &Path) -> S3Result<()> {
         return Ok(());
     }
     let current = open_stored(path)?.map(|stored| stored.record.e_tag);
-    conditions
-        .judge(current.as_ref())
-        .map_err(|refusal| match refusal {
-            WriteRefusal::PreconditionFailed => {
-                s3_error!(
-                    PreconditionFailed,
-                    "At least one of the pre-conditions you specified did not hold"
-                )
-            }
-            WriteRefusal::NoSuchKey => s3_error!(NoSuchKey),
-            WriteRefusal::NotImplemented => {
-                s3_error!(NotImplemented, "If-None-Match takes only * when writing")
-            }
-        })
+    conditions.judge(current.as_ref()).map_err(|refusal| match refusal {
+        WriteRefusal::PreconditionFailed => {
+            s3_error!(
+                PreconditionFailed,
+                "At least one of the pre-conditions you specified did not hold"
+            )
+        }
+        WriteRefusal::NoSuchKey => s3_error!(NoSuchKey),
+        WriteRefusal::NotImplemented => {
+            s3_error!(NotImplemented, "If-None-Match takes only * when writing")
+        }
+    })
 }
 
 fn collect_keys(bucket: &Path, folder: &Path, keys: &mut Vec<ObjectKey>) -> io::Result<()> {
@@ -265,11 +249,7 @@ fn collect_keys(bucket: &Path, folder: &Path, keys: &mut Vec<ObjectKey>) -> io::
         let path = entry.path();
         if entry.file_type()?.is_dir() {
             collect_keys(bucket, &path, keys)?;
-        } else if let Some(key) = path
-            .strip_prefix(bucket)
-            .ok()
-            .and_then(ObjectKey::from_path)
-        {
+        } else if let Some(key) = path.strip_prefix(bucket).ok().and_then(ObjectKey::from_path) {
             keys.push(key);
         }
     }

@@ -42,13 +42,7 @@ impl Drop for Server {
 impl Server {
     async fn start() -> Self {
         let server = Self::start_on(tempfile::tempdir().expect("a folder")).await;
-        server
-            .client
-            .create_bucket()
-            .bucket(BUCKET)
-            .send()
-            .await
-            .expect("a bucket");
+        server.client.create_bucket().bucket(BUCKET).send().await.expect("a bucket");
         server
     }
 
@@ -61,12 +55,7 @@ impl Server {
             secret_access_key: SECRET.to_owned(),
         };
         let task = tokio::spawn(serve(listener, options));
-        Self {
-            address,
-            client: client(address, KEY_ID, SECRET),
-            task,
-            folder,
-        }
+        Self { address, client: client(address, KEY_ID, SECRET), task, folder }
     }
 
     /// Ends the server and starts another one on the same folder.
@@ -104,12 +93,7 @@ impl Server {
 
     async fn keys(&self) -> Vec<String> {
         let mut keys = Vec::new();
-        let mut pages = self
-            .client
-            .list_objects_v2()
-            .bucket(BUCKET)
-            .into_paginator()
-            .send();
+        let mut pages = self.client.list_objects_v2().bucket(BUCKET).into_paginator().send();
         while let Some(page) = pages.next().await {
             let contents = page.expect("a page").contents.unwrap_or_default();
             keys.extend(contents.into_iter().filter_map(|object| object.key));
@@ -135,24 +119,16 @@ impl Server {
         stream.write_all(request.as_bytes()).await.expect("sent");
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.expect("answered");
-        let end = answer
-            .windows(4)
-            .position(|four| four == b"\r\n\r\n")
-            .expect("a head");
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
         let body = answer.split_off(end + 4);
         let head = String::from_utf8(answer).expect("text").to_lowercase();
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok());
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         (status.expect("a status"), head, body)
     }
 
     /// Requests a presigned URL with a client that knows nothing of S3.
     async fn fetch(&self, method: &str, url: &str, headers: &str) -> (u16, String, Vec<u8>) {
-        let target = url
-            .strip_prefix(&format!("http://{}", self.address))
-            .expect("this server");
+        let target = url.strip_prefix(&format!("http://{}", self.address)).expect("this server");
         let host = self.address;
         self.raw(&format!(
             "{method} {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n{headers}\r\n"
@@ -178,15 +154,7 @@ fn client(address: SocketAddr, key_id: &str, secret: &str) -> Client {
 
 /// Status and S3 error code of a refused request; a HEAD has no code.
 fn refusal<E: ProvideErrorMetadata + std::fmt::Debug>(error: SdkError<E>) -> (u16, String) {
-    let status = error
-        .raw_response()
-        .map(|response| response.status().as_u16());
-    let code = error
-        .as_service_error()
-        .and_then(|error| error.code())
-        .unwrap_or_default();
-    (
-        status.unwrap_or_else(|| panic!("no answer: {error:?}")),
-        code.to_owned(),
-    )
+    let status = error.raw_response().map(|response| response.status().as_u16());
+    let code = error.as_service_error().and_then(|error| error.code()).unwrap_or_default();
+    (status.unwrap_or_else(|| panic!("no answer: {error:?}")), code.to_owned())
 }

@@ -36,10 +36,7 @@ impl Sink {
     fn write(mut self, pieces: Vec<Bytes>) -> S3Result<Self> {
         for piece in pieces {
             self.digester.update(&piece);
-            self.staged
-                .file
-                .write_all(&piece)
-                .map_err(S3Error::internal_error)?;
+            self.staged.file.write_all(&piece).map_err(S3Error::internal_error)?;
             self.length += piece.len() as u64;
         }
         Ok(self)
@@ -56,11 +53,7 @@ pub(super) async fn receive(
     let mut body = body.map_or_else(Body::empty, Body::from);
     let mut writing = spawn_blocking(move || {
         let staged = store.stage().map_err(S3Error::internal_error)?;
-        Ok(Sink {
-            staged,
-            digester,
-            length: 0,
-        })
+        Ok(Sink { staged, digester, length: 0 })
     });
     let mut pieces = Vec::new();
     let mut waiting = 0;
@@ -82,11 +75,7 @@ pub(super) async fn receive(
     let sink = finished(writing).await?;
     blocking(move || {
         let sink = sink.write(pieces)?;
-        Ok(Received {
-            staged: sink.staged,
-            digests: sink.digester.finish(),
-            length: sink.length,
-        })
+        Ok(Received { staged: sink.staged, digests: sink.digester.finish(), length: sink.length })
     })
     .await
 }
@@ -106,10 +95,7 @@ pub(super) fn copy(
     while remaining > 0 {
         let piece = read_piece(source, remaining).map_err(S3Error::internal_error)?;
         digester.update(&piece);
-        target
-            .file
-            .write_all(&piece)
-            .map_err(S3Error::internal_error)?;
+        target.file.write_all(&piece).map_err(S3Error::internal_error)?;
         remaining = remaining.saturating_sub(piece.len() as u64);
     }
     Ok(())
@@ -126,11 +112,7 @@ pub(super) fn send(mut file: File, length: u64) -> S3Result<StreamingBlob> {
     if remaining == 0 {
         return Ok(Body::from(first).into());
     }
-    Ok(Body::http_body(FileBody {
-        next: Next::Ready(first, file),
-        remaining: length,
-    })
-    .into())
+    Ok(Body::http_body(FileBody { next: Next::Ready(first, file), remaining: length }).into())
 }
 
 /// Reads up to [`PIECE`] bytes, and fails where the file is shorter than `remaining`.
@@ -168,9 +150,9 @@ impl HttpBody for FileBody {
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let read = match &mut self.next {
             Next::Nothing => return Poll::Ready(None),
-            Next::Reading(task) => ready!(Pin::new(task).poll(context))
-                .map_err(io::Error::other)
-                .flatten(),
+            Next::Reading(task) => {
+                ready!(Pin::new(task).poll(context)).map_err(io::Error::other).flatten()
+            }
             Next::Ready(..) => match std::mem::replace(&mut self.next, Next::Nothing) {
                 Next::Ready(piece, file) => Ok((piece, file)),
                 Next::Reading(_) | Next::Nothing => return Poll::Ready(None),
@@ -188,9 +170,7 @@ impl HttpBody for FileBody {
         self.next = if remaining == 0 {
             Next::Nothing
         } else {
-            Next::Reading(spawn_blocking(move || {
-                Ok((read_piece(&mut file, remaining)?, file))
-            }))
+            Next::Reading(spawn_blocking(move || Ok((read_piece(&mut file, remaining)?, file))))
         };
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }

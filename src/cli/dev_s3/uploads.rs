@@ -102,10 +102,7 @@ impl Upload {
         if description.key != key.as_str() {
             return Err(no_such_upload());
         }
-        Ok(Self {
-            folder,
-            description,
-        })
+        Ok(Self { folder, description })
     }
 
     /// Ids and descriptions of a bucket's uploads, by key and then by id, which
@@ -151,12 +148,7 @@ impl Upload {
         let read = || -> io::Result<Vec<PartNumber>> {
             let mut numbers = Vec::new();
             for entry in fs::read_dir(&self.folder)? {
-                numbers.extend(
-                    entry?
-                        .file_name()
-                        .to_str()
-                        .and_then(PartNumber::from_file_name),
-                );
+                numbers.extend(entry?.file_name().to_str().and_then(PartNumber::from_file_name));
             }
             numbers.sort_unstable();
             Ok(numbers)
@@ -174,22 +166,14 @@ impl Upload {
 }
 
 fn read_description(folder: &Path) -> io::Result<Description> {
-    Ok(serde_json::from_slice(&fs::read(
-        folder.join(DESCRIPTION),
-    )?)?)
+    Ok(serde_json::from_slice(&fs::read(folder.join(DESCRIPTION))?)?)
 }
 
 /// Unique in this process by its counter and between processes by time and
 /// process number; ids sort by time.
 fn new_id() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let since = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-    format!(
-        "{:024x}{:08x}{number:016x}",
-        since.as_nanos(),
-        std::process::id()
-    )
+    format!("{:024x}{:08x}{number:016x}", since.as_nanos(), std::process::id())
 }

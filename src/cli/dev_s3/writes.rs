@@ -35,43 +35,28 @@ impl Backend {
         &self,
         request: S3Request<PutObjectInput>,
     ) -> S3Result<PutObjectOutput> {
-        let S3Request {
-            mut input,
-            headers,
-            trailing_headers,
-            ..
-        } = request;
+        let S3Request { mut input, headers, trailing_headers, .. } = request;
         let key = parse_key(&input.key)?;
         let bucket = input.bucket;
         self.require_bucket(&bucket).await?;
         let body = input.body.take();
         let expected = Expected {
             checksums: checksums_of!(input),
-            algorithm: input
-                .checksum_algorithm
-                .as_ref()
-                .map(Algorithm::parse)
-                .transpose()?,
+            algorithm: input.checksum_algorithm.as_ref().map(Algorithm::parse).transpose()?,
             content_md5: input.content_md5.take(),
             length: input.content_length,
         };
-        let received = self
-            .receive(body, expected, &headers, trailing_headers.as_ref())
-            .await?;
+        let received = self.receive(body, expected, &headers, trailing_headers.as_ref()).await?;
         let conditions = WriteConditions {
             if_match: input.if_match.take(),
             if_none_match: input.if_none_match.take(),
         };
         let attributes = attributes_of!(input);
         self.blocking(move |store| {
-            let Received {
-                staged, digests, ..
-            } = received;
+            let Received { staged, digests, .. } = received;
             let record = new_record(&digests, attributes);
             store.commit(&bucket, &key, staged, &record, &conditions)?;
-            let Record {
-                e_tag, checksums, ..
-            } = record;
+            let Record { e_tag, checksums, .. } = record;
             Ok(PutObjectOutput {
                 e_tag: Some(e_tag),
                 checksum_type: checksums.checksum_type(),
@@ -97,18 +82,13 @@ impl Backend {
     ) -> S3Result<Received> {
         let announced = headers.get_all("x-amz-trailer");
         let in_trailer = announced.iter().filter_map(Algorithm::from_header_name);
-        let algorithms = expected
-            .checksums
-            .algorithms()
-            .chain(expected.algorithm)
-            .chain(in_trailer);
+        let algorithms =
+            expected.checksums.algorithms().chain(expected.algorithm).chain(in_trailer);
         let digester = Digester::new(algorithms);
         let received = transfer::receive(self.store(), body, digester).await?;
         expected.checksums.add_trailers(trailers);
         expected.checksums.verify(&received.digests.checksums)?;
-        received
-            .digests
-            .verify_md5(expected.content_md5.as_deref())?;
+        received.digests.verify_md5(expected.content_md5.as_deref())?;
         transfer::verify_length(expected.length, received.length)?;
         Ok(received)
     }
@@ -126,11 +106,7 @@ impl Backend {
                 "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata"
             ));
         }
-        let algorithm = input
-            .checksum_algorithm
-            .as_ref()
-            .map(Algorithm::parse)
-            .transpose()?;
+        let algorithm = input.checksum_algorithm.as_ref().map(Algorithm::parse).transpose()?;
         let conditions = ReadConditions {
             if_match: input.copy_source_if_match.take(),
             if_none_match: input.copy_source_if_none_match.take(),
@@ -145,19 +121,8 @@ impl Backend {
             transfer::copy(&mut stored.file, stored.length, &mut staged, &mut digester)?;
             let attributes = replacement.unwrap_or(stored.record.attributes);
             let record = new_record(&digester.finish(), attributes);
-            store.commit(
-                &input.bucket,
-                &key,
-                staged,
-                &record,
-                &WriteConditions::default(),
-            )?;
-            let Record {
-                e_tag,
-                checksums,
-                last_modified,
-                ..
-            } = record;
+            store.commit(&input.bucket, &key, staged, &record, &WriteConditions::default())?;
+            let Record { e_tag, checksums, last_modified, .. } = record;
             Ok(CopyObjectResult {
                 e_tag: Some(e_tag),
                 last_modified: Some(last_modified.timestamp()),
@@ -175,12 +140,8 @@ impl Backend {
     pub(super) async fn delete(&self, input: DeleteObjectInput) -> S3Result<()> {
         let key = parse_key(&input.key)?;
         refuse_version(input.version_id.as_deref())?;
-        let conditions = WriteConditions {
-            if_match: input.if_match,
-            if_none_match: None,
-        };
-        self.blocking(move |store| store.delete(&input.bucket, &key, &conditions))
-            .await
+        let conditions = WriteConditions { if_match: input.if_match, if_none_match: None };
+        self.blocking(move |store| store.delete(&input.bucket, &key, &conditions)).await
     }
 
     pub(super) async fn delete_many(
@@ -195,10 +156,10 @@ impl Backend {
                 let name = object.key.clone();
                 match delete_one(store, &input.bucket, object) {
                     Ok(()) if quiet => {}
-                    Ok(()) => output.deleted.get_or_insert_default().push(DeletedObject {
-                        key: Some(name),
-                        ..Default::default()
-                    }),
+                    Ok(()) => output
+                        .deleted
+                        .get_or_insert_default()
+                        .push(DeletedObject { key: Some(name), ..Default::default() }),
                     Err(error) => output.errors.get_or_insert_default().push(s3s::dto::Error {
                         code: Some(error.code().as_str().to_owned()),
                         key: Some(name),
@@ -234,11 +195,7 @@ pub(super) fn new_record(digests: &Digests, attributes: Attributes) -> Record {
 /// The bucket and key of a copy's source; 501 for what this server does not have.
 pub(super) fn source_of(source: &CopySource) -> S3Result<(String, ObjectKey)> {
     match source {
-        CopySource::Bucket {
-            bucket,
-            key,
-            version_id,
-        } => {
+        CopySource::Bucket { bucket, key, version_id } => {
             refuse_version(version_id.as_deref())?;
             Ok((bucket.to_string(), parse_key(key)?))
         }
@@ -251,9 +208,6 @@ pub(super) fn source_of(source: &CopySource) -> S3Result<(String, ObjectKey)> {
 fn delete_one(store: &Store, bucket: &str, object: ObjectIdentifier) -> S3Result<()> {
     refuse_version(object.version_id.as_deref())?;
     let if_match = object.e_tag.map(ETagCondition::ETag);
-    let conditions = WriteConditions {
-        if_match,
-        if_none_match: None,
-    };
+    let conditions = WriteConditions { if_match, if_none_match: None };
     store.delete(bucket, &parse_key(&object.key)?, &conditions)
 }

@@ -67,11 +67,7 @@ fn reference_instructions(
         .unwrap()
         .into();
 
-    let mut uri = format!(
-        "https://{}/{}",
-        sample.host,
-        plainly_encoded(&sample.key, b"-._~/")
-    );
+    let mut uri = format!("https://{}/{}", sample.host, plainly_encoded(&sample.key, b"-._~/"));
     for (index, (name, value)) in sample.query.iter().enumerate() {
         let separator = if index == 0 { '?' } else { '&' };
         write!(uri, "{separator}{}={}", component(name), component(value)).unwrap();
@@ -86,10 +82,7 @@ fn reference_instructions(
             }))
         }
     };
-    let headers = sample
-        .headers
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()));
+    let headers = sample.headers.iter().map(|(name, value)| (*name, value.as_str()));
     let request = SignableRequest::new(sample.method, uri, headers, body).unwrap();
     sign(request, &params).unwrap().into_parts().0
 }
@@ -103,16 +96,8 @@ fn compare(
 ) {
     let mut path = String::from("/");
     encode_key_path(&sample.key, &mut path);
-    let query: Vec<_> = sample
-        .query
-        .iter()
-        .map(|it| (it.0.as_str(), it.1.as_str()))
-        .collect();
-    let headers: Vec<_> = sample
-        .headers
-        .iter()
-        .map(|it| (it.0, it.1.as_str()))
-        .collect();
+    let query: Vec<_> = sample.query.iter().map(|it| (it.0.as_str(), it.1.as_str())).collect();
+    let headers: Vec<_> = sample.headers.iter().map(|it| (it.0, it.1.as_str())).collect();
     let request = Request {
         method: sample.method,
         host: sample.host,
@@ -130,19 +115,11 @@ fn compare(
     theirs.sort_unstable();
     assert_eq!(ours, theirs, "headers of {sample:?}");
 
-    let presigned = signer
-        .presign(credentials, &request, sample.expires_in, now)
-        .unwrap();
+    let presigned = signer.presign(credentials, &request, sample.expires_in, now).unwrap();
     let lifetime = Some(sample.expires_in);
     let instructions = reference_instructions(sample, credentials, region, lifetime, now);
-    let own = sample
-        .query
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
-    let added = instructions
-        .params()
-        .iter()
-        .map(|(name, value)| (*name, value.as_ref()));
+    let own = sample.query.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let added = instructions.params().iter().map(|(name, value)| (*name, value.as_ref()));
     let mut theirs: Vec<_> = own
         .chain(added)
         .map(|(name, value)| format!("{}={}", component(name), component(value)))
@@ -171,13 +148,7 @@ fn compare_many(seed: u64) {
             now = unix_time(generator.below(253_402_300_800));
         }
         let chosen = generator.below(REGIONS.len() as u64) as usize;
-        compare(
-            &generator.sample(),
-            &credentials,
-            REGIONS[chosen],
-            &signers[chosen],
-            now,
-        );
+        compare(&generator.sample(), &credentials, REGIONS[chosen], &signers[chosen], now);
     }
 }
 

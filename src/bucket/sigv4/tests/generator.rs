@@ -161,9 +161,7 @@ impl Generator {
     /// From the alphabet of AWS secrets and tokens: base64 with `/`, `+` and `=`.
     fn secret(&mut self, length: u64) -> String {
         let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
-        (0..length)
-            .map(|_| char::from(alphabet[self.below(65) as usize]))
-            .collect()
+        (0..length).map(|_| char::from(alphabet[self.below(65) as usize])).collect()
     }
 
     pub(super) fn credentials(&mut self) -> Credentials {
@@ -178,12 +176,9 @@ impl Generator {
     }
 
     pub(super) fn sample(&mut self) -> Sample {
-        let query = (0..self.below(5))
-            .map(|_| (self.query_name(), self.text(24)))
-            .collect();
-        let headers = (0..self.below(5))
-            .map(|_| (self.pick(HEADER_NAMES), self.header_value()))
-            .collect();
+        let query = (0..self.below(5)).map(|_| (self.query_name(), self.text(24))).collect();
+        let headers =
+            (0..self.below(5)).map(|_| (self.pick(HEADER_NAMES), self.header_value())).collect();
         Sample {
             method: self.pick(&["GET", "HEAD", "PUT", "POST", "DELETE"]),
             host: self.pick(HOSTS),

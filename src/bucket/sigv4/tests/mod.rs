@@ -25,8 +25,5 @@ fn unix_time(seconds: u64) -> SystemTime {
 
 /// The hexadecimal signature at the end of an `authorization` value or a presigned target.
 fn signature(signed: &str) -> &str {
-    signed
-        .rsplit_once("Signature=")
-        .expect("a signed text ends with its signature")
-        .1
+    signed.rsplit_once("Signature=").expect("a signed text ends with its signature").1
 }

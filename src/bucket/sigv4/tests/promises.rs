@@ -28,9 +28,7 @@ fn request() -> Request<'static> {
 
 /// Signs with a signer that has never signed before, so that its key cannot be an old one.
 fn fresh(credentials: &Credentials, now: SystemTime) -> String {
-    Signer::new("us-east-1")
-        .sign(credentials, &request(), now)
-        .authorization
+    Signer::new("us-east-1").sign(credentials, &request(), now).authorization
 }
 
 fn presigned_seconds(
@@ -43,11 +41,7 @@ fn presigned_seconds(
     };
     let presigned = Signer::new("us-east-1").presign(&credentials, &request(), asked, now())?;
     let seconds = presigned.expires_in.as_secs();
-    assert!(
-        presigned
-            .target
-            .contains(&format!("&X-Amz-Expires={seconds}&"))
-    );
+    assert!(presigned.target.contains(&format!("&X-Amz-Expires={seconds}&")));
     Ok(seconds)
 }
 
@@ -69,11 +63,7 @@ fn a_warm_signer_follows_the_day_and_the_credentials() {
     ];
     for (credentials, at) in steps {
         let signed = signer.sign(credentials, &request(), at);
-        assert_eq!(
-            signed.authorization,
-            fresh(credentials, at),
-            "{credentials:?} at {at:?}"
-        );
+        assert_eq!(signed.authorization, fresh(credentials, at), "{credentials:?} at {at:?}");
     }
 }
 
@@ -99,24 +89,12 @@ fn threads_sharing_a_signer_never_get_each_others_key() {
 fn a_presigned_url_lives_no_longer_than_asked_its_credentials_or_seven_days() {
     let seconds = Duration::from_secs;
     assert_eq!(presigned_seconds(seconds(300), None), Ok(300));
-    assert_eq!(
-        presigned_seconds(seconds(300), Some(seconds(3_600))),
-        Ok(300)
-    );
+    assert_eq!(presigned_seconds(seconds(300), Some(seconds(3_600))), Ok(300));
     assert_eq!(presigned_seconds(seconds(300), Some(seconds(299))), Ok(299));
-    assert_eq!(
-        presigned_seconds(seconds(300), Some(Duration::from_millis(1_999))),
-        Ok(1)
-    );
+    assert_eq!(presigned_seconds(seconds(300), Some(Duration::from_millis(1_999))), Ok(1));
     assert_eq!(presigned_seconds(Duration::from_millis(2_999), None), Ok(2));
-    assert_eq!(
-        presigned_seconds(seconds(30 * DAY), None),
-        Ok(PRESIGNED_SECONDS_MAX)
-    );
-    assert_eq!(
-        presigned_seconds(Duration::MAX, Some(seconds(8 * DAY))),
-        Ok(604_800)
-    );
+    assert_eq!(presigned_seconds(seconds(30 * DAY), None), Ok(PRESIGNED_SECONDS_MAX));
+    assert_eq!(presigned_seconds(Duration::MAX, Some(seconds(8 * DAY))), Ok(604_800));
 }
 
 #[test]
@@ -124,19 +102,10 @@ fn no_presigned_url_without_a_whole_second_to_live() {
     let hour = Duration::from_secs(3_600);
     let expired = Err(PresignError::CredentialsExpired);
     assert_eq!(presigned_seconds(hour, Some(Duration::ZERO)), expired);
-    assert_eq!(
-        presigned_seconds(hour, Some(Duration::from_millis(999))),
-        expired
-    );
-    assert_eq!(
-        presigned_seconds(Duration::ZERO, None),
-        Err(PresignError::LifetimeTooShort)
-    );
+    assert_eq!(presigned_seconds(hour, Some(Duration::from_millis(999))), expired);
+    assert_eq!(presigned_seconds(Duration::ZERO, None), Err(PresignError::LifetimeTooShort));
 
-    let ended = Credentials {
-        expires: Some(unix_time(1)),
-        ..long_lived("AKID", "secret")
-    };
+    let ended = Credentials { expires: Some(unix_time(1)), ..long_lived("AKID", "secret") };
     let refused = Signer::new("us-east-1").presign(&ended, &request(), hour, now());
     assert_eq!(refused, Err(PresignError::CredentialsExpired));
 }
@@ -145,10 +114,7 @@ fn no_presigned_url_without_a_whole_second_to_live() {
 fn what_the_signer_adds_cannot_be_overridden_by_a_header_of_the_caller() {
     let credentials = long_lived("AKID", "secret");
     let headers = [("Host", "evil.example"), ("X-Amz-Date", "19700101T000000Z")];
-    let request = Request {
-        headers: &headers,
-        ..request()
-    };
+    let request = Request { headers: &headers, ..request() };
     let signed = Signer::new("us-east-1").sign(&credentials, &request, now());
     assert_eq!(signed.authorization, fresh(&credentials, now()));
 }
@@ -157,25 +123,15 @@ fn what_the_signer_adds_cannot_be_overridden_by_a_header_of_the_caller() {
 fn the_target_to_send_is_the_path_and_the_canonical_query() {
     assert_eq!(request().target(), "/key");
     let query = CanonicalQuery::new(&[("uploads", ""), ("a-b", "+ /"), ("a", "2"), ("a", "1")]);
-    let request = Request {
-        query: &query,
-        ..request()
-    };
+    let request = Request { query: &query, ..request() };
     assert_eq!(request.target(), "/key?a=1&a=2&a-b=%2B%20%2F&uploads=");
 }
 
 #[test]
 fn times_no_server_accepts_are_clamped_instead_of_failing() {
     let credentials = long_lived("AKID", "secret");
-    let date = |at| {
-        Signer::new("us-east-1")
-            .sign(&credentials, &request(), at)
-            .x_amz_date
-    };
-    assert_eq!(
-        date(SystemTime::UNIX_EPOCH - Duration::from_secs(1)),
-        "19700101T000000Z"
-    );
+    let date = |at| Signer::new("us-east-1").sign(&credentials, &request(), at).x_amz_date;
+    assert_eq!(date(SystemTime::UNIX_EPOCH - Duration::from_secs(1)), "19700101T000000Z");
     assert_eq!(date(unix_time(253_402_300_799)), "99991231T235959Z");
     assert_eq!(date(unix_time(253_402_300_800)), "99991231T235959Z");
     assert_eq!(date(unix_time(1_709_251_199)), "20240229T235959Z");
@@ -190,23 +146,13 @@ fn debug_forms_hide_secrets_tokens_and_signatures() {
     let signer = Signer::new("us-east-1");
     let signed = signer.sign(&credentials, &request(), now());
     let minute = Duration::from_secs(60);
-    let presigned = signer
-        .presign(&credentials, &request(), minute, now())
-        .unwrap();
+    let presigned = signer.presign(&credentials, &request(), minute, now()).unwrap();
     let signature = super::signature(&signed.authorization);
     let presigned_signature = super::signature(&presigned.target);
 
     let shown = format!("{credentials:?} {signer:?} {signed:?} {presigned:?}");
-    for hidden in [
-        "SECRET-VALUE",
-        "TOKEN-VALUE",
-        signature,
-        presigned_signature,
-    ] {
+    for hidden in ["SECRET-VALUE", "TOKEN-VALUE", signature, presigned_signature] {
         assert!(!shown.contains(hidden), "{hidden} in {shown}");
     }
-    assert!(
-        shown.contains("AKID") && shown.contains("/key?***"),
-        "{shown}"
-    );
+    assert!(shown.contains("AKID") && shown.contains("/key?***"), "{shown}");
 }

@@ -10,10 +10,7 @@ use std::time::{Duration, SystemTime};
 const HOST: &str = "examplebucket.s3.amazonaws.com";
 
 fn credentials() -> Credentials {
-    long_lived(
-        "AKIAIOSFODNN7EXAMPLE",
-        "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-    )
+    long_lived("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 }
 
 /// 2013-05-24T00:00:00Z
@@ -22,9 +19,7 @@ fn now() -> SystemTime {
 }
 
 fn authorization(request: &Request<'_>) -> String {
-    Signer::new("us-east-1")
-        .sign(&credentials(), request, now())
-        .authorization
+    Signer::new("us-east-1").sign(&credentials(), request, now()).authorization
 }
 
 #[test]

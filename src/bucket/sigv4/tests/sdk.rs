@@ -15,10 +15,7 @@ fn every_ascii_byte_in_a_key_is_kept_or_encoded_as_documented() {
     let all: String = (0_u8..128).map(char::from).chain("é🦀".chars()).collect();
     let mut encoded = String::from("/bucket/");
     encode_key_path(&all, &mut encoded);
-    assert_eq!(
-        encoded,
-        format!("/bucket/{}", plainly_encoded(&all, b"-._~/"))
-    );
+    assert_eq!(encoded, format!("/bucket/{}", plainly_encoded(&all, b"-._~/")));
 }
 
 #[tokio::test]
@@ -41,11 +38,8 @@ async fn presigned_downloads_are_the_urls_the_aws_sdk_makes() {
     );
     let now = unix_time(1_700_000_000);
     let lifetime = Duration::from_secs(600);
-    let presigning = PresigningConfig::builder()
-        .start_time(now)
-        .expires_in(lifetime)
-        .build()
-        .unwrap();
+    let presigning =
+        PresigningConfig::builder().start_time(now).expires_in(lifetime).build().unwrap();
     let signer = Signer::new("eu-central-1");
     // The client names the operation in a parameter of its own.
     let query = CanonicalQuery::new(&[("x-id", "GetObject")]);
@@ -63,10 +57,7 @@ async fn presigned_downloads_are_the_urls_the_aws_sdk_makes() {
             headers: &[],
             payload: Payload::Unsigned,
         };
-        let ours = signer
-            .presign(&credentials, &request, lifetime, now)
-            .unwrap()
-            .target;
+        let ours = signer.presign(&credentials, &request, lifetime, now).unwrap().target;
         let get = client.get_object().bucket("bucket").key(&key);
         let theirs = get.presigned(presigning.clone()).await.unwrap();
         let theirs = theirs.uri().strip_prefix("http://localhost:9000").unwrap();

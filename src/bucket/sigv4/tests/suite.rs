@@ -55,11 +55,7 @@ const LONG_TOKEN: &str = "AQoDYXdzEPT//////////wEXAMPLEtc764bNrC9SAPBSM22wDOk4x4
 const VECTORS: &[Vector] = &[
     Vector {
         name: "get-header-key-duplicate",
-        headers: &[
-            ("My-Header1", "value2"),
-            ("My-Header1", "value2"),
-            ("My-Header1", "value1"),
-        ],
+        headers: &[("My-Header1", "value2"), ("My-Header1", "value2"), ("My-Header1", "value1")],
         in_headers: "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea",
         in_query: "3349ee0b81b4b589da0ff28a395c3591e04de515651dd74f298fa992d1507a97",
         ..GET_ROOT
@@ -274,21 +270,11 @@ fn every_applicable_vector_has_the_published_signatures() {
         let headers = SignedHeaderList::new(&required, request.headers);
         let authorization =
             signer.authorization(&credentials, &request, &headers, EMPTY_PAYLOAD, &timestamp);
-        assert_eq!(
-            signature(&authorization),
-            vector.in_headers,
-            "{} in headers",
-            vector.name
-        );
+        assert_eq!(signature(&authorization), vector.in_headers, "{} in headers", vector.name);
 
         let target =
             signer.presigned_target(&credentials, &request, 3_600, &timestamp, EMPTY_PAYLOAD);
-        assert_eq!(
-            signature(&target),
-            vector.in_query,
-            "{} in the query",
-            vector.name
-        );
+        assert_eq!(signature(&target), vector.in_query, "{} in the query", vector.name);
     }
 }
 

@@ -15,10 +15,7 @@ fn at(seconds: u64) -> Timestamp {
 
 /// The object has the entity tag `a` and was written at second 100.
 fn read(conditions: &ReadConditions) -> ReadOutcome {
-    conditions.judge(Validators {
-        e_tag: &tag("a"),
-        last_modified: &at(100),
-    })
+    conditions.judge(Validators { e_tag: &tag("a"), last_modified: &at(100) })
 }
 
 #[test]
@@ -32,27 +29,15 @@ fn entity_tags_decide_reads() {
         (is("a"), None, ReadOutcome::Proceed),
         (is("b"), None, ReadOutcome::PreconditionFailed),
         (Some(ETagCondition::Any), None, ReadOutcome::Proceed),
-        (
-            Some(ETagCondition::ETag(ETag::Weak("a".into()))),
-            None,
-            ReadOutcome::PreconditionFailed,
-        ),
+        (Some(ETagCondition::ETag(ETag::Weak("a".into()))), None, ReadOutcome::PreconditionFailed),
         (None, is("a"), ReadOutcome::NotModified),
         (None, is("b"), ReadOutcome::Proceed),
         (None, Some(ETagCondition::Any), ReadOutcome::NotModified),
-        (
-            None,
-            Some(ETagCondition::ETag(ETag::Weak("a".into()))),
-            ReadOutcome::NotModified,
-        ),
+        (None, Some(ETagCondition::ETag(ETag::Weak("a".into()))), ReadOutcome::NotModified),
         (is("b"), is("a"), ReadOutcome::PreconditionFailed),
     ];
     for (if_match, if_none_match, expected) in cases {
-        let conditions = ReadConditions {
-            if_match,
-            if_none_match,
-            ..Default::default()
-        };
+        let conditions = ReadConditions { if_match, if_none_match, ..Default::default() };
         assert_eq!(read(&conditions), expected, "{conditions:?}");
     }
 }
@@ -68,11 +53,8 @@ fn dates_decide_reads_and_the_same_second_counts_as_unchanged() {
         (None, Some(at(101)), ReadOutcome::Proceed),
     ];
     for (if_modified_since, if_unmodified_since, expected) in cases {
-        let conditions = ReadConditions {
-            if_modified_since,
-            if_unmodified_since,
-            ..Default::default()
-        };
+        let conditions =
+            ReadConditions { if_modified_since, if_unmodified_since, ..Default::default() };
         assert_eq!(read(&conditions), expected, "{conditions:?}");
     }
 }
@@ -110,10 +92,7 @@ fn writes_are_judged_against_what_is_in_place() {
         (any(), None, None, Err(NoSuchKey)),
     ];
     for (if_match, if_none_match, current, expected) in cases {
-        let conditions = WriteConditions {
-            if_match,
-            if_none_match,
-        };
+        let conditions = WriteConditions { if_match, if_none_match };
         assert_eq!(
             conditions.judge(current.map(tag).as_ref()),
             expected,

@@ -15,12 +15,7 @@ fn awkward_keys() -> Vec<String> {
     .map(str::to_owned)
     .to_vec();
     // Every length around the places where the escaped name is cut.
-    for length in (1..=1024)
-        .step_by(7)
-        .chain(236..=244)
-        .chain(476..=484)
-        .chain([1023, 1024])
-    {
+    for length in (1..=1024).step_by(7).chain(236..=244).chain(476..=484).chain([1023, 1024]) {
         keys.push("x".repeat(length));
         keys.push("/".repeat(length));
     }
@@ -30,9 +25,7 @@ fn awkward_keys() -> Vec<String> {
     for _ in 0..2_000 {
         let mut text = String::new();
         loop {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let draw = usize::try_from(state >> 40).expect("24 bits");
             text.push(alphabet[draw % alphabet.len()]);
             if draw % 97 == 0 || text.len() > 1_000 {
@@ -64,9 +57,7 @@ fn paths_are_portable_names_of_at_most_255_bytes_that_stay_below_the_folder() {
             let name = name.to_str().expect("ASCII");
             assert!((2..=255).contains(&name.len()), "{text:?}: {name}");
             assert!(
-                !name
-                    .bytes()
-                    .any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii_graphic())
+                !name.bytes().any(|byte| byte.is_ascii_uppercase() || !byte.is_ascii_graphic())
             );
             assert!(!name.contains(['/', '\\', ':', '*', '?', '"', '<', '>', '|']));
         }
@@ -82,10 +73,7 @@ fn no_key_is_stored_where_another_needs_a_directory() {
     }
     for path in owners.keys() {
         for folder in path.ancestors().skip(1) {
-            assert!(
-                !owners.contains_key(folder),
-                "{folder:?} is a file and a directory"
-            );
+            assert!(!owners.contains_key(folder), "{folder:?} is a file and a directory");
         }
     }
 }

@@ -49,9 +49,7 @@ fn winners(store: &Store, key: &ObjectKey, conditions: &WriteConditions) -> usiz
                 })
             })
             .collect();
-        let answers = racers
-            .into_iter()
-            .map(|racer| racer.join().expect("a racer"));
+        let answers = racers.into_iter().map(|racer| racer.join().expect("a racer"));
         answers
             .filter(|answer| match answer {
                 Ok(()) => true,
@@ -67,10 +65,7 @@ fn winners(store: &Store, key: &ObjectKey, conditions: &WriteConditions) -> usiz
 #[test]
 fn one_of_the_creators_that_arrive_together_wins() {
     let (_folder, store) = store();
-    let conditions = WriteConditions {
-        if_match: None,
-        if_none_match: Some(ETagCondition::Any),
-    };
+    let conditions = WriteConditions { if_match: None, if_none_match: Some(ETagCondition::Any) };
     for round in 0..200 {
         assert_eq!(winners(&store, &key(&format!("{round}")), &conditions), 1);
     }
@@ -80,21 +75,12 @@ fn one_of_the_creators_that_arrive_together_wins() {
 fn one_of_the_replacers_that_arrive_together_wins() {
     let (_folder, store) = store();
     let first = ETagCondition::ETag(ETag::Strong("first".to_owned()));
-    let conditions = WriteConditions {
-        if_match: Some(first),
-        if_none_match: None,
-    };
+    let conditions = WriteConditions { if_match: Some(first), if_none_match: None };
     for round in 0..200 {
         let key = key(&format!("{round}"));
         let body = staged(&store, "first");
         store
-            .commit(
-                BUCKET,
-                &key,
-                body,
-                &record("first"),
-                &WriteConditions::default(),
-            )
+            .commit(BUCKET, &key, body, &record("first"), &WriteConditions::default())
             .expect("stored");
         assert_eq!(winners(&store, &key, &conditions), 1);
     }
@@ -104,15 +90,8 @@ fn one_of_the_replacers_that_arrive_together_wins() {
 fn an_object_being_read_stays_whole_when_it_is_replaced_or_deleted() {
     let (_folder, store) = store();
     let any = WriteConditions::default();
-    let put = |text: &str| {
-        store.commit(
-            BUCKET,
-            &key("key"),
-            staged(&store, text),
-            &record(text),
-            &any,
-        )
-    };
+    let put =
+        |text: &str| store.commit(BUCKET, &key("key"), staged(&store, text), &record(text), &any);
     put("first").expect("stored");
     let mut first = store.read(BUCKET, &key("key")).expect("an object");
     put("second").expect("stored");
@@ -120,10 +99,7 @@ fn an_object_being_read_stays_whole_when_it_is_replaced_or_deleted() {
     store.delete(BUCKET, &key("key"), &any).expect("deleted");
     for (stored, text) in [(&mut first, "first"), (&mut second, "second")] {
         let mut body = String::new();
-        (&stored.file)
-            .take(stored.length)
-            .read_to_string(&mut body)
-            .expect("read");
+        (&stored.file).take(stored.length).read_to_string(&mut body).expect("read");
         assert_eq!((body.as_str(), stored.record.e_tag.value()), (text, text));
     }
 }

@@ -37,27 +37,14 @@ async fn requests_without_a_signature_are_refused() {
 #[tokio::test]
 async fn a_wrong_secret_and_an_unknown_account_are_refused() {
     let server = Server::start().await;
-    for (key_id, secret, code) in [
-        (KEY_ID, "wrong", "SignatureDoesNotMatch"),
-        ("unknown", SECRET, "InvalidAccessKeyId"),
-    ] {
+    for (key_id, secret, code) in
+        [(KEY_ID, "wrong", "SignatureDoesNotMatch"), ("unknown", SECRET, "InvalidAccessKeyId")]
+    {
         let client = client(server.address, key_id, secret);
-        let error = client
-            .list_objects_v2()
-            .bucket(BUCKET)
-            .send()
-            .await
-            .expect_err("refused");
+        let error = client.list_objects_v2().bucket(BUCKET).send().await.expect_err("refused");
         assert_eq!(refusal(error), (403, code.to_owned()));
-        let put = client
-            .put_object()
-            .bucket(BUCKET)
-            .key("key")
-            .body(ByteStream::from_static(b"x"));
-        assert_eq!(
-            refusal(put.send().await.expect_err("refused")),
-            (403, code.to_owned())
-        );
+        let put = client.put_object().bucket(BUCKET).key("key").body(ByteStream::from_static(b"x"));
+        assert_eq!(refusal(put.send().await.expect_err("refused")), (403, code.to_owned()));
     }
     assert!(server.keys().await.is_empty());
 }
@@ -67,23 +54,13 @@ async fn presigned_urls_work_for_any_client_and_only_as_signed() {
     let server = Server::start().await;
     let key = "dir/a key+with %?.txt";
     let put = server.client.put_object().bucket(BUCKET).key(key);
-    let url = put
-        .presigned(an_hour())
-        .await
-        .expect("a URL")
-        .uri()
-        .to_owned();
+    let url = put.presigned(an_hour()).await.expect("a URL").uri().to_owned();
     let (status, ..) = server.fetch("PUT", &url, "content-length: 0\r\n").await;
     assert_eq!(status, 200);
     server.put(key, "hello").await;
 
     let get = server.client.get_object().bucket(BUCKET).key(key);
-    let url = get
-        .presigned(an_hour())
-        .await
-        .expect("a URL")
-        .uri()
-        .to_owned();
+    let url = get.presigned(an_hour()).await.expect("a URL").uri().to_owned();
     let (status, _, body) = server.fetch("GET", &url, "").await;
     assert_eq!((status, body.as_slice()), (200, &b"hello"[..]));
 

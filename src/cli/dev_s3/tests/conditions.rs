@@ -21,11 +21,7 @@ async fn race(
             None => put.if_none_match("*"),
         };
         racers.spawn(async move {
-            match put
-                .body(ByteStream::from(body.clone().into_bytes()))
-                .send()
-                .await
-            {
+            match put.body(ByteStream::from(body.clone().into_bytes())).send().await {
                 Ok(_) => (200, body),
                 Err(error) => (refusal(error).0, String::new()),
             }
@@ -34,10 +30,7 @@ async fn race(
     let mut answers = racers.join_all().await;
     answers.sort();
     let winner = answers[0].1.clone();
-    (
-        answers.into_iter().map(|(status, _)| status).collect(),
-        winner,
-    )
+    (answers.into_iter().map(|(status, _)| status).collect(), winner)
 }
 
 fn one_winner() -> Vec<u16> {
@@ -65,13 +58,7 @@ async fn of_racing_replacers_exactly_one_wins() {
         let (statuses, winner) = race(&server, "key", round, Some(e_tag)).await;
         assert_eq!(statuses, one_winner());
         assert_eq!(server.get("key").await, winner.as_bytes());
-        let head = server
-            .client
-            .head_object()
-            .bucket(BUCKET)
-            .key("key")
-            .send()
-            .await;
+        let head = server.client.head_object().bucket(BUCKET).key("key").send().await;
         e_tag = head.expect("an object").e_tag.expect("an entity tag");
     }
 }
@@ -81,30 +68,12 @@ async fn a_refused_write_leaves_the_object_as_it_was() {
     let server = Server::start().await;
     server.put("key", "first").await;
     let files = server.files();
-    let put = || {
-        server
-            .client
-            .put_object()
-            .bucket(BUCKET)
-            .body(ByteStream::from_static(b"second"))
-    };
+    let put = || server.client.put_object().bucket(BUCKET).body(ByteStream::from_static(b"second"));
     let cases = [
-        (
-            put().key("key").if_none_match("*"),
-            412,
-            "PreconditionFailed",
-        ),
-        (
-            put().key("key").if_match("\"0123\""),
-            412,
-            "PreconditionFailed",
-        ),
+        (put().key("key").if_none_match("*"), 412, "PreconditionFailed"),
+        (put().key("key").if_match("\"0123\""), 412, "PreconditionFailed"),
         (put().key("missing").if_match("\"0123\""), 404, "NoSuchKey"),
-        (
-            put().key("key").if_none_match("\"0123\""),
-            501,
-            "NotImplemented",
-        ),
+        (put().key("key").if_none_match("\"0123\""), 501, "NotImplemented"),
     ];
     for (request, status, code) in cases {
         let error = request.send().await.expect_err("refused");
@@ -119,24 +88,9 @@ async fn a_refused_write_leaves_the_object_as_it_was() {
 async fn a_deleted_key_can_be_created_again() {
     let server = Server::start().await;
     server.put("key", "first").await;
-    server
-        .client
-        .delete_object()
-        .bucket(BUCKET)
-        .key("key")
-        .send()
-        .await
-        .expect("deleted");
-    let put = server
-        .client
-        .put_object()
-        .bucket(BUCKET)
-        .key("key")
-        .if_none_match("*");
-    put.body(ByteStream::from_static(b"second"))
-        .send()
-        .await
-        .expect("created");
+    server.client.delete_object().bucket(BUCKET).key("key").send().await.expect("deleted");
+    let put = server.client.put_object().bucket(BUCKET).key("key").if_none_match("*");
+    put.body(ByteStream::from_static(b"second")).send().await.expect("created");
     assert_eq!(server.get("key").await, b"second");
 }
 
@@ -155,25 +109,15 @@ async fn reads_honour_entity_tags() {
     for (if_match, if_none_match, expected) in cases {
         let get = server.client.get_object().bucket(BUCKET).key("key");
         let get = get.set_if_match(if_match.map(str::to_owned));
-        let got = get
-            .set_if_none_match(if_none_match.map(str::to_owned))
-            .send()
-            .await;
+        let got = get.set_if_none_match(if_none_match.map(str::to_owned)).send().await;
         let head = server.client.head_object().bucket(BUCKET).key("key");
         let head = head.set_if_match(if_match.map(str::to_owned));
-        let headed = head
-            .set_if_none_match(if_none_match.map(str::to_owned))
-            .send()
-            .await;
+        let headed = head.set_if_none_match(if_none_match.map(str::to_owned)).send().await;
         let statuses = (
             got.map_or_else(|error| refusal(error).0, |_| 200),
             headed.map_or_else(|error| refusal(error).0, |_| 200),
         );
-        assert_eq!(
-            statuses,
-            (expected, expected),
-            "{if_match:?} {if_none_match:?}"
-        );
+        assert_eq!(statuses, (expected, expected), "{if_match:?} {if_none_match:?}");
     }
 }
 
@@ -181,18 +125,8 @@ async fn reads_honour_entity_tags() {
 async fn reads_honour_dates() {
     let server = Server::start().await;
     server.put("key", "body").await;
-    let head = server
-        .client
-        .head_object()
-        .bucket(BUCKET)
-        .key("key")
-        .send()
-        .await;
-    let written = head
-        .expect("an object")
-        .last_modified
-        .expect("a date")
-        .secs();
+    let head = server.client.head_object().bucket(BUCKET).key("key").send().await;
+    let written = head.expect("an object").last_modified.expect("a date").secs();
     for (offset, modified_since, unmodified_since) in [(-1, 200, 412), (0, 304, 200), (1, 304, 200)]
     {
         let date = DateTime::from_secs(written + offset);
@@ -222,12 +156,7 @@ async fn reads_honour_dates() {
         ];
         assert_eq!(
             answers,
-            [
-                modified_since,
-                modified_since,
-                unmodified_since,
-                unmodified_since
-            ],
+            [modified_since, modified_since, unmodified_since, unmodified_since],
             "{offset}"
         );
     }
@@ -237,41 +166,19 @@ async fn reads_honour_dates() {
 async fn not_modified_has_validators_and_no_body() {
     let server = Server::start().await;
     let e_tag = server.put("key", "body").await;
-    let head = server
-        .client
-        .head_object()
-        .bucket(BUCKET)
-        .key("key")
-        .send()
-        .await;
+    let head = server.client.head_object().bucket(BUCKET).key("key").send().await;
     let written = head.expect("an object").last_modified.expect("a date");
-    let written = written
-        .fmt(DateTimeFormat::HttpDate)
-        .expect("a date")
-        .to_lowercase();
-    let get = server
-        .client
-        .get_object()
-        .bucket(BUCKET)
-        .key("key")
-        .if_none_match(&e_tag);
+    let written = written.fmt(DateTimeFormat::HttpDate).expect("a date").to_lowercase();
+    let get = server.client.get_object().bucket(BUCKET).key("key").if_none_match(&e_tag);
     let config =
         aws_sdk_s3::presigning::PresigningConfig::expires_in(std::time::Duration::from_secs(60));
-    let presigned = get
-        .presigned(config.expect("a duration"))
-        .await
-        .expect("a URL");
-    let headers: String = presigned
-        .headers()
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
+    let presigned = get.presigned(config.expect("a duration")).await.expect("a URL");
+    let headers: String =
+        presigned.headers().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let (status, head, body) = server.fetch("GET", presigned.uri(), &headers).await;
     assert_eq!((status, body.as_slice()), (304, &b""[..]));
     assert!(head.contains(&format!("\r\netag: {e_tag}\r\n")), "{head}");
-    assert!(
-        head.contains(&format!("\r\nlast-modified: {written}\r\n")),
-        "{head}"
-    );
+    assert!(head.contains(&format!("\r\nlast-modified: {written}\r\n")), "{head}");
 }
 
 #[tokio::test]
@@ -279,11 +186,7 @@ async fn a_delete_can_require_an_entity_tag() {
     let server = Server::start().await;
     let e_tag = server.put("key", "body").await;
     let delete = || server.client.delete_object().bucket(BUCKET).key("key");
-    let error = delete()
-        .if_match("\"other\"")
-        .send()
-        .await
-        .expect_err("refused");
+    let error = delete().if_match("\"other\"").send().await.expect_err("refused");
     assert_eq!(refusal(error).0, 412);
     delete().if_match(e_tag).send().await.expect("deleted");
     assert!(server.keys().await.is_empty());

@@ -27,10 +27,7 @@ fn keys() -> Vec<String> {
 
 /// Keys XML 1.0 cannot hold.
 fn control_keys() -> Vec<String> {
-    (0_u8..32)
-        .chain([127])
-        .map(|code| format!("control/{}x", char::from(code)))
-        .collect()
+    (0_u8..32).chain([127]).map(|code| format!("control/{}x", char::from(code))).collect()
 }
 
 #[tokio::test]
@@ -41,21 +38,9 @@ async fn every_legal_key_is_an_object_of_its_own() {
         server.put(key, format!("body of {key}")).await;
     }
     for key in &keys {
-        assert_eq!(
-            server.get(key).await,
-            format!("body of {key}").as_bytes(),
-            "{key:?}"
-        );
-        let head = server
-            .client
-            .head_object()
-            .bucket(BUCKET)
-            .key(key)
-            .send()
-            .await;
-        let length = head
-            .unwrap_or_else(|error| panic!("HEAD {key:?}: {error:?}"))
-            .content_length;
+        assert_eq!(server.get(key).await, format!("body of {key}").as_bytes(), "{key:?}");
+        let head = server.client.head_object().bucket(BUCKET).key(key).send().await;
+        let length = head.unwrap_or_else(|error| panic!("HEAD {key:?}: {error:?}")).content_length;
         assert_eq!(length, i64::try_from(format!("body of {key}").len()).ok());
     }
     assert_eq!(server.keys().await, keys);
@@ -63,19 +48,8 @@ async fn every_legal_key_is_an_object_of_its_own() {
     let server = server.restart().await;
     assert_eq!(server.keys().await, keys, "after a restart");
     for key in &keys {
-        assert_eq!(
-            server.get(key).await,
-            format!("body of {key}").as_bytes(),
-            "{key:?}"
-        );
-        server
-            .client
-            .delete_object()
-            .bucket(BUCKET)
-            .key(key)
-            .send()
-            .await
-            .expect("deleted");
+        assert_eq!(server.get(key).await, format!("body of {key}").as_bytes(), "{key:?}");
+        server.client.delete_object().bucket(BUCKET).key(key).send().await.expect("deleted");
     }
     assert!(server.keys().await.is_empty());
 }
@@ -90,17 +64,8 @@ async fn control_characters_are_kept_and_listed_url_encoded() {
     for key in &keys {
         assert_eq!(server.get(key).await, key.as_bytes(), "{key:?}");
     }
-    let list = server
-        .client
-        .list_objects_v2()
-        .bucket(BUCKET)
-        .encoding_type(EncodingType::Url);
-    let listed = list
-        .send()
-        .await
-        .expect("a list")
-        .contents
-        .unwrap_or_default();
+    let list = server.client.list_objects_v2().bucket(BUCKET).encoding_type(EncodingType::Url);
+    let listed = list.send().await.expect("a list").contents.unwrap_or_default();
     let listed: Vec<String> = listed.into_iter().filter_map(|object| object.key).collect();
     let expected: Vec<String> = keys
         .iter()
@@ -120,25 +85,12 @@ async fn awkward_keys_can_be_copied_and_deleted_together() {
         let copy = server.client.copy_object().copy_source(source);
         let copy = copy.bucket(BUCKET).key("the copy").send().await;
         copy.unwrap_or_else(|error| panic!("COPY {key:?}: {error:?}"));
-        assert_eq!(
-            server.get("the copy").await,
-            format!("body of {key}").as_bytes()
-        );
+        assert_eq!(server.get("the copy").await, format!("body of {key}").as_bytes());
     }
-    let objects = keys
-        .iter()
-        .map(|key| ObjectIdentifier::builder().key(key).build().expect("a key"));
-    let delete = Delete::builder()
-        .set_objects(Some(objects.collect()))
-        .build()
-        .expect("keys");
-    let output = server
-        .client
-        .delete_objects()
-        .bucket(BUCKET)
-        .delete(delete)
-        .send()
-        .await;
+    let objects =
+        keys.iter().map(|key| ObjectIdentifier::builder().key(key).build().expect("a key"));
+    let delete = Delete::builder().set_objects(Some(objects.collect())).build().expect("keys");
+    let output = server.client.delete_objects().bucket(BUCKET).delete(delete).send().await;
     let output = output.expect("an answer");
     assert_eq!(output.errors(), []);
     assert_eq!(output.deleted().len(), keys.len());
@@ -148,15 +100,7 @@ async fn awkward_keys_can_be_copied_and_deleted_together() {
 #[tokio::test]
 async fn keys_are_limited_to_1024_bytes() {
     let server = Server::start().await;
-    let put = server
-        .client
-        .put_object()
-        .bucket(BUCKET)
-        .key("m".repeat(1025));
-    let error = put
-        .body(ByteStream::from_static(b"x"))
-        .send()
-        .await
-        .expect_err("refused");
+    let put = server.client.put_object().bucket(BUCKET).key("m".repeat(1025));
+    let error = put.body(ByteStream::from_static(b"x")).send().await.expect_err("refused");
     assert_eq!(refusal(error), (400, "KeyTooLongError".to_owned()));
 }

@@ -12,24 +12,14 @@ async fn with_keys() -> Server {
 }
 
 fn prefixes(common: Option<Vec<CommonPrefix>>) -> Vec<String> {
-    common
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(|common| common.prefix)
-        .collect()
+    common.unwrap_or_default().into_iter().filter_map(|common| common.prefix).collect()
 }
 
 #[tokio::test]
 async fn an_entry_describes_its_object() {
     let server = Server::start().await;
     let e_tag = server.put("key", "12345").await;
-    let list = server
-        .client
-        .list_objects_v2()
-        .bucket(BUCKET)
-        .send()
-        .await
-        .expect("a list");
+    let list = server.client.list_objects_v2().bucket(BUCKET).send().await.expect("a list");
     assert_eq!((list.key_count, list.is_truncated), (Some(1), Some(false)));
     let object = &list.contents()[0];
     assert_eq!(
@@ -46,33 +36,21 @@ async fn pages_of_version_2_join_to_the_whole() {
         for size in 1..=9 {
             let mut keys = Vec::new();
             let mut common = Vec::new();
-            let list = server
-                .client
-                .list_objects_v2()
-                .bucket(BUCKET)
-                .max_keys(size);
-            let mut pages = list
-                .set_delimiter(delimiter.map(str::to_owned))
-                .into_paginator()
-                .send();
+            let list = server.client.list_objects_v2().bucket(BUCKET).max_keys(size);
+            let mut pages =
+                list.set_delimiter(delimiter.map(str::to_owned)).into_paginator().send();
             while let Some(page) = pages.next().await {
                 let page = page.expect("a page");
                 assert!(page.key_count.is_some_and(|count| count <= size));
                 keys.extend(
-                    page.contents
-                        .unwrap_or_default()
-                        .into_iter()
-                        .filter_map(|object| object.key),
+                    page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key),
                 );
                 common.extend(prefixes(page.common_prefixes));
             }
             if delimiter.is_some() {
                 assert_eq!(
                     (keys, common),
-                    (
-                        vec!["a".into(), "b".into(), "z".into()],
-                        vec!["a/".into(), "c/".into()]
-                    )
+                    (vec!["a".into(), "b".into(), "z".into()], vec!["a/".into(), "c/".into()])
                 );
             } else {
                 assert_eq!(keys, KEYS);
@@ -87,18 +65,10 @@ async fn pages_of_version_1_join_to_the_whole() {
     for size in 1..=9 {
         let (mut keys, mut common, mut marker) = (Vec::new(), Vec::new(), None);
         loop {
-            let list = server
-                .client
-                .list_objects()
-                .bucket(BUCKET)
-                .delimiter("/")
-                .max_keys(size);
+            let list = server.client.list_objects().bucket(BUCKET).delimiter("/").max_keys(size);
             let page = list.set_marker(marker).send().await.expect("a page");
             keys.extend(
-                page.contents
-                    .unwrap_or_default()
-                    .into_iter()
-                    .filter_map(|object| object.key),
+                page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key),
             );
             common.extend(prefixes(page.common_prefixes));
             marker = page.next_marker;
@@ -126,11 +96,7 @@ async fn prefix_and_start_after_select() {
     ];
     for (request, expected) in cases {
         let page = request.send().await.expect("a page");
-        let keys: Vec<&str> = page
-            .contents()
-            .iter()
-            .filter_map(|object| object.key())
-            .collect();
+        let keys: Vec<&str> = page.contents().iter().filter_map(|object| object.key()).collect();
         assert_eq!(keys, expected);
         assert_eq!(page.is_truncated, Some(false));
     }
@@ -143,11 +109,7 @@ async fn malformed_questions_and_missing_buckets_are_refused() {
     let cases = [
         (list().bucket("no-such-bucket"), 404, "NoSuchBucket"),
         (list().bucket(BUCKET).max_keys(-1), 400, "InvalidArgument"),
-        (
-            list().bucket(BUCKET).continuation_token("?"),
-            400,
-            "InvalidArgument",
-        ),
+        (list().bucket(BUCKET).continuation_token("?"), 400, "InvalidArgument"),
     ];
     for (request, status, code) in cases {
         let error = request.send().await.expect_err("refused");
@@ -159,30 +121,11 @@ async fn malformed_questions_and_missing_buckets_are_refused() {
 async fn buckets_are_made_once_and_found() {
     let server = Server::start().await;
     let client = &server.client;
-    client
-        .create_bucket()
-        .bucket("another-bucket")
-        .send()
-        .await
-        .expect("created");
-    client
-        .create_bucket()
-        .bucket("another-bucket")
-        .send()
-        .await
-        .expect("still there");
-    client
-        .head_bucket()
-        .bucket("another-bucket")
-        .send()
-        .await
-        .expect("found");
+    client.create_bucket().bucket("another-bucket").send().await.expect("created");
+    client.create_bucket().bucket("another-bucket").send().await.expect("still there");
+    client.head_bucket().bucket("another-bucket").send().await.expect("found");
     let buckets = client.list_buckets().send().await.expect("a list");
-    let names: Vec<&str> = buckets
-        .buckets()
-        .iter()
-        .filter_map(|bucket| bucket.name())
-        .collect();
+    let names: Vec<&str> = buckets.buckets().iter().filter_map(|bucket| bucket.name()).collect();
     assert_eq!(names, ["another-bucket", BUCKET]);
 }
 
@@ -191,47 +134,14 @@ async fn a_bucket_with_objects_stays() {
     let server = Server::start().await;
     let client = &server.client;
     server.put("key", "body").await;
-    client
-        .create_bucket()
-        .bucket(BUCKET)
-        .send()
-        .await
-        .expect("still there");
+    client.create_bucket().bucket(BUCKET).send().await.expect("still there");
     assert_eq!(server.get("key").await, b"body");
-    let error = client
-        .delete_bucket()
-        .bucket(BUCKET)
-        .send()
-        .await
-        .expect_err("refused");
+    let error = client.delete_bucket().bucket(BUCKET).send().await.expect_err("refused");
     assert_eq!(refusal(error), (409, "BucketNotEmpty".to_owned()));
-    client
-        .delete_object()
-        .bucket(BUCKET)
-        .key("key")
-        .send()
-        .await
-        .expect("deleted");
-    client
-        .delete_bucket()
-        .bucket(BUCKET)
-        .send()
-        .await
-        .expect("deleted");
-    let error = client
-        .head_bucket()
-        .bucket(BUCKET)
-        .send()
-        .await
-        .expect_err("gone");
+    client.delete_object().bucket(BUCKET).key("key").send().await.expect("deleted");
+    client.delete_bucket().bucket(BUCKET).send().await.expect("deleted");
+    let error = client.head_bucket().bucket(BUCKET).send().await.expect_err("gone");
     assert_eq!(refusal(error).0, 404);
-    let put = client
-        .put_object()
-        .bucket(BUCKET)
-        .key("key")
-        .body(ByteStream::from_static(b"x"));
-    assert_eq!(
-        refusal(put.send().await.expect_err("refused")),
-        (404, "NoSuchBucket".to_owned())
-    );
+    let put = client.put_object().bucket(BUCKET).key("key").body(ByteStream::from_static(b"x"));
+    assert_eq!(refusal(put.send().await.expect_err("refused")), (404, "NoSuchBucket".to_owned()));
 }

@@ -10,34 +10,14 @@ fn pattern(length: usize, seed: usize) -> Vec<u8> {
 async fn bodies_of_every_size_around_the_buffers_come_back() {
     let server = Server::start().await;
     const PIECE: usize = 256 * 1024;
-    for length in [
-        1,
-        4095,
-        PIECE - 1,
-        PIECE,
-        PIECE + 1,
-        3 * PIECE,
-        9 * PIECE + 5,
-    ] {
+    for length in [1, 4095, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE, 9 * PIECE + 5] {
         let body = pattern(length, length);
         server.put("key", body.clone()).await;
         assert!(server.get("key").await == body, "{length}");
         let first = length / 3;
-        let get = server
-            .client
-            .get_object()
-            .bucket(BUCKET)
-            .key("key")
-            .range(format!("bytes={first}-"));
-        let part = get
-            .send()
-            .await
-            .expect("a part")
-            .body
-            .collect()
-            .await
-            .expect("a body")
-            .to_vec();
+        let get =
+            server.client.get_object().bucket(BUCKET).key("key").range(format!("bytes={first}-"));
+        let part = get.send().await.expect("a part").body.collect().await.expect("a body").to_vec();
         assert!(part == body[first..], "{length}");
     }
 }
@@ -49,19 +29,13 @@ async fn many_connections_are_served_at_once() {
     let mut streams = Vec::new();
     for _ in 0..200 {
         let mut stream = TcpStream::connect(server.address).await.expect("connected");
-        stream
-            .write_all(b"GET /test-bucket/key HTTP/1.1\r\nhost: x\r\n")
-            .await
-            .expect("sent");
+        stream.write_all(b"GET /test-bucket/key HTTP/1.1\r\nhost: x\r\n").await.expect("sent");
         streams.push(stream);
     }
     server.put("key", "meanwhile").await;
     assert_eq!(server.get("key").await, b"meanwhile");
     for mut stream in streams {
-        stream
-            .write_all(b"connection: close\r\n\r\n")
-            .await
-            .expect("sent");
+        stream.write_all(b"connection: close\r\n\r\n").await.expect("sent");
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.expect("answered");
         assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
@@ -82,29 +56,17 @@ async fn readers_see_one_write_or_another_and_never_a_mixture() {
         writers.spawn(async move {
             for _ in 0..6 {
                 let put = client.put_object().bucket(BUCKET).key("key");
-                put.body(ByteStream::from(body.clone()))
-                    .send()
-                    .await
-                    .expect("stored");
+                put.body(ByteStream::from(body.clone())).send().await.expect("stored");
             }
         });
     }
     let mut reads = 0;
     while !writers.is_empty() {
-        let got = server
-            .client
-            .get_object()
-            .bucket(BUCKET)
-            .key("key")
-            .send()
-            .await
-            .expect("an object");
+        let got =
+            server.client.get_object().bucket(BUCKET).key("key").send().await.expect("an object");
         let e_tag = got.e_tag().map(str::to_owned);
         let body = got.body.collect().await.expect("a body").to_vec();
-        let index = bodies
-            .iter()
-            .position(|known| *known == body)
-            .expect("one of the bodies");
+        let index = bodies.iter().position(|known| *known == body).expect("one of the bodies");
         assert_eq!(e_tag.as_ref(), Some(&e_tags[index]));
         reads += 1;
         while let Some(ended) = writers.try_join_next() {
@@ -121,15 +83,8 @@ async fn an_upload_that_breaks_off_stores_nothing() {
     let put = server.client.put_object().bucket(BUCKET).key("key");
     let config =
         aws_sdk_s3::presigning::PresigningConfig::expires_in(std::time::Duration::from_secs(60));
-    let url = put
-        .presigned(config.expect("a duration"))
-        .await
-        .expect("a URL")
-        .uri()
-        .to_owned();
-    let target = url
-        .strip_prefix(&format!("http://{}", server.address))
-        .expect("this server");
+    let url = put.presigned(config.expect("a duration")).await.expect("a URL").uri().to_owned();
+    let target = url.strip_prefix(&format!("http://{}", server.address)).expect("this server");
     let mut stream = TcpStream::connect(server.address).await.expect("connected");
     let head = format!(
         "PUT {target} HTTP/1.1\r\nhost: {}\r\ncontent-length: 1000000\r\n\r\n",

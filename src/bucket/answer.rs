@@ -1,0 +1,120 @@
+//! What a refusal of storage means: the one place where its status becomes an [`Error`].
+
+use http::{HeaderMap, StatusCode, header};
+
+use crate::config::ForbiddenMeans;
+use crate::error::{Error, Kind};
+
+/// Classifies an answer that is not the content asked for.
+///
+/// `body` is the beginning of the body, where the error code of S3 stands; it is empty for HEAD.
+#[must_use]
+pub fn error(
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: &[u8],
+    forbidden_means: ForbiddenMeans,
+) -> Error {
+    let code = element(body, "Code").unwrap_or_default();
+    let detail = || -> std::borrow::Cow<'static, str> {
+        format!("storage answered {} {code}", status.as_u16()).trim_end().to_owned().into()
+    };
+    match status {
+        // A missing bucket is a mistake in the configuration, not a miss.
+        StatusCode::NOT_FOUND if code != "NoSuchBucket" => Error::NotFound(detail()),
+        StatusCode::FORBIDDEN
+            if forbidden_means == ForbiddenMeans::Missing && !is_about_us(code) =>
+        {
+            Error::NotFound(detail())
+        }
+        StatusCode::RANGE_NOT_SATISFIABLE => {
+            let size = unsatisfied_size(headers)
+                .or_else(|| element(body, "ActualObjectSize")?.parse().ok());
+            Error::RangeNotSatisfiable { size }
+        }
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
+            Error::storage(Kind::StorageBusy, detail())
+        }
+        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => {
+            Error::storage(Kind::StorageTimeout, detail())
+        }
+        _ => Error::storage(Kind::StorageFailed, detail()),
+    }
+}
+
+/// Codes of a 403 that never mean a missing key (AWS, "Error responses").
+fn is_about_us(code: &str) -> bool {
+    matches!(
+        code,
+        "ExpiredToken"
+            | "InvalidAccessKeyId"
+            | "InvalidToken"
+            | "RequestTimeTooSkewed"
+            | "SignatureDoesNotMatch"
+    )
+}
+
+/// The word in the first element of this name. Error documents of S3 are flat, and what is read
+/// from them ends up in the log, so anything but a word is not repeated.
+fn element<'a>(body: &'a [u8], name: &str) -> Option<&'a str> {
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, rest) = text.split_once(&format!("<{name}>"))?;
+    let (word, _) = rest.split_once("</")?;
+    word.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(word)
+}
+
+/// The size of the object in the `Content-Range: bytes */size` of a 416.
+fn unsatisfied_size(headers: &HeaderMap) -> Option<u64> {
+    let value = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
+    value.strip_prefix("bytes */")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(status: u16, code: &str, forbidden_means: ForbiddenMeans) -> Kind {
+        let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>");
+        let status = StatusCode::from_u16(status).unwrap();
+        error(status, &HeaderMap::new(), body.as_bytes(), forbidden_means).kind()
+    }
+
+    #[test]
+    fn statuses_and_codes() {
+        use ForbiddenMeans::{Denied, Missing};
+        for (status, code, forbidden_means, expected) in [
+            (404, "NoSuchKey", Denied, Kind::NotFound),
+            (404, "NoSuchBucket", Denied, Kind::StorageFailed),
+            (403, "AccessDenied", Denied, Kind::StorageFailed),
+            (403, "AccessDenied", Missing, Kind::NotFound),
+            (403, "SignatureDoesNotMatch", Missing, Kind::StorageFailed),
+            (403, "ExpiredToken", Missing, Kind::StorageFailed),
+            (416, "InvalidRange", Denied, Kind::RangeNotSatisfiable),
+            (503, "SlowDown", Denied, Kind::StorageBusy),
+            (429, "", Denied, Kind::StorageBusy),
+            (500, "InternalError", Denied, Kind::StorageFailed),
+            (504, "", Denied, Kind::StorageTimeout),
+            (301, "PermanentRedirect", Denied, Kind::StorageFailed),
+            (204, "", Denied, Kind::StorageFailed),
+        ] {
+            assert_eq!(kind(status, code, forbidden_means), expected, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn the_size_of_an_unsatisfied_range_is_in_the_body_on_aws() {
+        let body =
+            b"<Error><Code>InvalidRange</Code><ActualObjectSize>7</ActualObjectSize></Error>";
+        let headers = HeaderMap::new();
+        let error =
+            error(StatusCode::RANGE_NOT_SATISFIABLE, &headers, body, ForbiddenMeans::Denied);
+        assert!(matches!(error, Error::RangeNotSatisfiable { size: Some(7) }));
+    }
+
+    #[test]
+    fn only_words_are_taken_for_codes() {
+        for body in ["<Code>a\nb</Code>", "<Code>open", "no code", "\u{0}"] {
+            assert_eq!(element(body.as_bytes(), "Code"), None, "{body:?}");
+        }
+    }
+}

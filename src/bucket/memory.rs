@@ -1,0 +1,60 @@
+//! Objects known to exist, so that a redirect of popular content costs storage nothing.
+//!
+//! Only positive answers are remembered: content that appears is found at once, and content that
+//! was deleted is redirected to for at most a minute, which ends in storage's own 404.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use quick_cache::sync::Cache;
+
+use super::object::ObjectHead;
+use crate::content::layout::Key;
+
+/// How long an answer is believed.
+pub const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+
+/// A bounded memory of object heads by key.
+#[derive(Debug)]
+pub struct ObjectMemory {
+    entries: Cache<Key, (SystemTime, Arc<ObjectHead>)>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl ObjectMemory {
+    /// A memory of at most `capacity` objects.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self { entries: Cache::new(capacity), hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+    }
+
+    /// The object, if storage confirmed it within the last minute.
+    #[must_use]
+    pub fn recall(&self, key: &Key, now: SystemTime) -> Option<Arc<ObjectHead>> {
+        let found = self.entries.get(key).filter(|(seen, _)| {
+            // A clock that was set back makes an entry too old, never young again.
+            now.duration_since(*seen).is_ok_and(|age| age < REMEMBERED_FOR)
+        });
+        let counter = if found.is_some() { &self.hits } else { &self.misses };
+        counter.fetch_add(1, Ordering::Relaxed);
+        found.map(|(_, object)| object)
+    }
+
+    /// Remembers that storage has the object.
+    pub fn remember(&self, key: Key, object: Arc<ObjectHead>, now: SystemTime) {
+        self.entries.insert(key, (now, object));
+    }
+
+    /// Forgets the object: storage no longer has what it said.
+    pub fn forget(&self, key: &Key) {
+        self.entries.remove(key);
+    }
+
+    /// Look-ups that found something, and those that did not.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+}

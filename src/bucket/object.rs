@@ -1,0 +1,91 @@
+//! What storage says of an object in the head of an answer.
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+use crate::content::filename::Filename;
+
+const FILENAME: HeaderName = HeaderName::from_static("x-amz-meta-filename");
+const CHECKSUM: HeaderName = HeaderName::from_static("x-amz-checksum-sha256");
+const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
+
+/// The facts of an object that concern a client.
+#[derive(Clone, Debug, Default)]
+pub struct ObjectHead {
+    /// Size of the whole object in bytes.
+    pub size: u64,
+    /// `Content-Type`, as stored.
+    pub content_type: Option<HeaderValue>,
+    /// `Last-Modified`, as stored.
+    pub last_modified: Option<HeaderValue>,
+    /// The name to save it under, from `x-amz-meta-filename`.
+    pub filename: Option<Filename>,
+    /// Base64 of the SHA-256 of the whole object, where storage keeps one.
+    pub checksum_sha256: Option<HeaderValue>,
+}
+
+impl ObjectHead {
+    /// Reads the headers of an answer to HEAD or GET. `size` is the size of the whole object,
+    /// which a partial answer gives in `Content-Range` only.
+    #[must_use]
+    pub fn read(headers: &HeaderMap, size: u64) -> Self {
+        // A checksum of checksums of parts says nothing about the whole (AWS, "Checking object
+        // integrity"); it is marked by its type, or by a dash and the number of parts.
+        let composite = headers.get(CHECKSUM_TYPE).is_some_and(|kind| kind != "FULL_OBJECT");
+        Self {
+            size,
+            content_type: headers.get(header::CONTENT_TYPE).cloned(),
+            last_modified: headers.get(header::LAST_MODIFIED).cloned(),
+            filename: headers
+                .get(FILENAME)
+                .and_then(|value| Filename::from_metadata(value.as_bytes())),
+            checksum_sha256: headers.get(CHECKSUM).filter(|_| !composite).cloned(),
+        }
+    }
+}
+
+/// `Content-Length` of an answer: None where it is absent or no number.
+#[must_use]
+pub fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// `Content-Range` of a 206: first offset, length and size of the whole.
+#[must_use]
+pub fn content_range(headers: &HeaderMap) -> Option<(u64, u64, u64)> {
+    let value = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
+    let (range, size) = value.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last, size) =
+        (first.parse::<u64>().ok()?, last.parse::<u64>().ok()?, size.parse().ok()?);
+    (first <= last && last < size).then(|| (first, last - first + 1, size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_ranges() {
+        for (value, expected) in [
+            ("bytes 0-9/10", Some((0, 10, 10))),
+            ("bytes 5-5/10", Some((5, 1, 10))),
+            ("bytes 5-4/10", None),
+            ("bytes 5-10/10", None),
+            ("bytes 5-9/*", None),
+            ("bytes */10", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_RANGE, HeaderValue::from_static(value));
+            assert_eq!(content_range(&headers), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_checksum_of_parts_is_none() {
+        let mut headers = HeaderMap::new();
+        headers.insert(CHECKSUM, HeaderValue::from_static("abc="));
+        assert!(ObjectHead::read(&headers, 1).checksum_sha256.is_some());
+        headers.insert(CHECKSUM_TYPE, HeaderValue::from_static("COMPOSITE"));
+        assert!(ObjectHead::read(&headers, 1).checksum_sha256.is_none());
+    }
+}

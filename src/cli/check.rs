@@ -1,0 +1,53 @@
+//! `casgate check FILE...`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::EXIT_USAGE;
+use crate::config::Config;
+use crate::plan::{Plan, Problem};
+use crate::telemetry::Metrics;
+
+/// Arguments of `casgate check`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Configuration files
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
+/// Prints every problem of every file; succeeds if there is none.
+pub(super) fn execute(arguments: &Arguments) -> ExitCode {
+    let mut sound = true;
+    for file in &arguments.files {
+        match load(file, &Metrics::new()) {
+            Ok(plan) => report(file, "warning: ", &plan.warnings),
+            Err(problems) => {
+                report(file, "", &problems);
+                sound = false;
+            }
+        }
+    }
+    if sound { ExitCode::SUCCESS } else { ExitCode::from(EXIT_USAGE) }
+}
+
+/// Prints problems, one a line, as `FILE: PLACE: MESSAGE`.
+pub(super) fn report(file: &Path, prefix: &str, problems: &[Problem]) {
+    for problem in problems {
+        eprintln!("{}: {prefix}{problem}", file.display());
+    }
+}
+
+/// Reads and compiles a configuration file.
+///
+/// # Errors
+/// Every problem, an unreadable file included.
+pub fn load(file: &Path, metrics: &Metrics) -> Result<Plan, Vec<Problem>> {
+    let whole = |message: String| vec![Problem { path: String::new(), message }];
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| whole(format!("cannot read the file: {error}")))?;
+    let config = Config::parse(&text).map_err(|error| whole(error.to_string()))?;
+    Plan::compile(config, metrics)
+}

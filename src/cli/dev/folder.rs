@@ -1,0 +1,105 @@
+//! The folder of a demo: keys, configuration and the objects of the embedded S3 server.
+//!
+//! ```text
+//! .casgate-dev
+//! ├── access_key_id  secret_access_key  jwt_secret     made at the first start
+//! ├── gateway.yaml                                     written at every start, for reading
+//! └── s3/                                              the objects
+//! ```
+
+use std::fs::{self, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::content::digest::Sha256Digest;
+
+/// An existing folder with its keys read.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    access_key_id: String,
+    secret_access_key: String,
+    jwt_secret: String,
+}
+
+impl Folder {
+    /// Opens a folder, or makes it with new keys.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        fs::create_dir_all(path.join("s3"))?;
+        for (name, prefix, length) in
+            [("access_key_id", "DEMO", 16), ("secret_access_key", "", 40), ("jwt_secret", "", 64)]
+        {
+            let file = path.join(name);
+            if !file.exists() {
+                let secret = random_hex();
+                write_private(&file, &[prefix, &secret[..length]].concat())?;
+            }
+        }
+        Self::open(path)
+    }
+
+    /// Opens a folder that `casgate dev` has made.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let read = |name: &str| {
+            let file = path.join(name);
+            fs::read_to_string(&file).map_err(|error| {
+                let message =
+                    format!("cannot read {} (made by `casgate dev`): {error}", file.display());
+                io::Error::new(error.kind(), message)
+            })
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            access_key_id: read("access_key_id")?,
+            secret_access_key: read("secret_access_key")?,
+            jwt_secret: read("jwt_secret")?,
+        })
+    }
+
+    /// The path of something in the folder.
+    #[must_use]
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The embedded server's access key id.
+    #[must_use]
+    pub fn access_key_id(&self) -> &str {
+        &self.access_key_id
+    }
+
+    /// The embedded server's secret access key.
+    #[must_use]
+    pub fn secret_access_key(&self) -> &str {
+        &self.secret_access_key
+    }
+
+    /// The secret the demo's tokens are signed with.
+    #[must_use]
+    pub fn jwt_secret(&self) -> &str {
+        &self.jwt_secret
+    }
+}
+
+/// 64 hexadecimal digits nobody can guess: the standard library seeds its hashers from the system's
+/// random source.
+fn random_hex() -> String {
+    let mut seed = Vec::new();
+    for salt in 0_u8..8 {
+        seed.extend(RandomState::new().hash_one(salt).to_ne_bytes());
+    }
+    Sha256Digest::of(&seed).to_string()
+}
+
+fn write_private(file: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
+    file.write_all(text.as_bytes())
+}

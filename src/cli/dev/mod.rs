@@ -1,0 +1,212 @@
+//! `casgate dev`: the gateway with an embedded S3 server, in one process and one folder.
+
+pub mod folder;
+mod samples;
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use clap::Args;
+use serde_json::{Map, json};
+use tokio::net::TcpListener;
+
+use super::serve::Addresses;
+use super::{dev_s3, fail, jwt, serve};
+use crate::config::Config;
+use crate::plan::Plan;
+use crate::telemetry::{Metrics, log};
+use folder::Folder;
+use samples::Samples;
+
+/// The default folder, below the working directory.
+pub const FOLDER: &str = ".casgate-dev";
+
+const BUCKET: &str = "casgate";
+const REGION: &str = "us-east-1";
+const TENANT: &str = "acme";
+const STREAM_PATH: &str = "/stream/download/";
+
+/// The demo's token outlives a day of trying things out.
+const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
+
+/// Arguments of `casgate dev`.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Folder for keys and objects; made when missing
+    #[arg(long, default_value = FOLDER)]
+    dir: PathBuf,
+    /// Address to serve on; port 0 takes any free one
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Print one JSON line on standard output once ready, instead of instructions
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn execute(arguments: &Arguments) -> ExitCode {
+    match serve::block_on(start(arguments)) {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Ok(Err(error)) | Err(error) => fail(error),
+    }
+}
+
+/// What there is to try.
+struct Demo {
+    folder: Folder,
+    endpoint: String,
+    token: String,
+    samples: Samples,
+}
+
+async fn start(arguments: &Arguments) -> io::Result<()> {
+    let folder = Folder::create(&arguments.dir)?;
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let endpoint = format!("http://{}", listener.local_addr()?);
+    let server = dev_s3::serve(
+        listener,
+        dev_s3::Options {
+            root: folder.join("s3"),
+            access_key_id: folder.access_key_id().to_owned(),
+            secret_access_key: folder.secret_access_key().to_owned(),
+        },
+    );
+    let server = tokio::spawn(server);
+
+    let yaml = configuration(&folder, &endpoint, arguments);
+    std::fs::write(folder.join("gateway.yaml"), &yaml)?;
+    let metrics = Arc::new(Metrics::new());
+    let plan = compile(&yaml, &metrics)?;
+    log::start(plan.log.level);
+    let samples = samples::store(&plan, TENANT).await.map_err(io::Error::other)?;
+    let claims: Map<_, _> = [("org".to_owned(), json!(TENANT))].into_iter().collect();
+    let token = jwt::mint(folder.jwt_secret(), claims, TOKEN_TTL, SystemTime::now())
+        .map_err(io::Error::other)?;
+    let demo = Demo { folder, endpoint, token, samples };
+    let announce = |addresses: &Addresses| match arguments.json {
+        true => println!("{}", demo.to_json(addresses)),
+        false => print!("{}", demo.instructions(addresses)),
+    };
+    let served = serve::serve(plan, metrics, announce, serve::stop_signal()).await;
+    server.abort();
+    served
+}
+
+fn compile(yaml: &str, metrics: &Metrics) -> io::Result<Plan> {
+    let config = Config::parse(yaml).map_err(io::Error::other)?;
+    Plan::compile(config, metrics).map_err(|problems| {
+        let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        io::Error::other(lines.join("\n"))
+    })
+}
+
+/// The demo's configuration: one bucket, one issuer, the same content redirected and streamed.
+fn configuration(folder: &Folder, endpoint: &str, arguments: &Arguments) -> String {
+    // JSON strings are YAML strings, so a path can hold anything.
+    let file = |name: &str| json!(folder.join(name)).to_string();
+    let route = |path: &str, delivery: &str| {
+        format!(
+            r#"
+  - path: {path}
+    dialect: {{ chainloop: {{}} }}
+    bucket: demo
+    layout: "{{tenant}}/sha256:{{hex}}"
+    delivery: {delivery}
+    auth:
+      jwt:
+        issuers: [demo]
+        tenant: claims.org
+        read: "'artifacts:read' in claims.scope.split(' ')""#
+        )
+    };
+    format!(
+        r#"# Written by `casgate dev` at every start.
+listen: ["{listen}"]
+admin: 127.0.0.1:0
+buckets:
+  demo:
+    bucket: {BUCKET}
+    region: {REGION}
+    endpoint: {endpoint}
+    credentials:
+      static:
+        access_key_id: {{ file: {access_key_id} }}
+        secret_access_key: {{ file: {secret_access_key} }}
+issuers:
+  demo:
+    iss: {issuer}
+    audience: [{audience}]
+    keys: {{ hs256: {{ file: {jwt_secret} }} }}
+routes:{redirect}{stream}
+log: {{ access: {access}, level: {level} }}
+shutdown: {{ delay: 0s, drain: 20s }}
+"#,
+        listen = arguments.listen,
+        access_key_id = file("access_key_id"),
+        secret_access_key = file("secret_access_key"),
+        jwt_secret = file("jwt_secret"),
+        issuer = jwt::ISSUER,
+        audience = jwt::AUDIENCE,
+        redirect = route("/download/", "redirect"),
+        stream = route(STREAM_PATH, "stream"),
+        access = true,
+        level = "warn",
+    )
+}
+
+impl Demo {
+    fn to_json(&self, addresses: &Addresses) -> serde_json::Value {
+        json!({
+            "url": addresses.url(),
+            "admin_url": addresses.admin_url(),
+            "jwt": self.token,
+            "s3": {
+                "endpoint": self.endpoint,
+                "region": REGION,
+                "bucket": BUCKET,
+                "access_key": self.folder.access_key_id(),
+                "secret_key": self.folder.secret_access_key(),
+            },
+            "sample": {
+                "digest": self.samples.large.digest(),
+                "size": self.samples.large.bytes.len(),
+            },
+            "stream_path": STREAM_PATH,
+        })
+    }
+
+    fn instructions(&self, addresses: &Addresses) -> String {
+        let url = addresses.url().unwrap_or_default();
+        let token = &self.token;
+        let (small, large) = (self.samples.small.digest(), self.samples.large.digest());
+        format!(
+            "\
+casgate serves {url} (admin: {admin})
+
+S3 server   {endpoint}  region {REGION}  bucket {BUCKET}
+            access key {access}  secret key {secret}
+Token       {token}
+            another one: casgate jwt --dir {folder} --claim org={TENANT} --ttl 1h
+
+Chainloop, by redirect (20 MiB):
+  curl -fL -o sample.bin -H 'Authorization: Bearer {token}' '{url}/download/{large}'
+
+Chainloop, streamed and verified (20 MiB):
+  curl -f -o sample.bin -H 'Authorization: Bearer {token}' '{url}{STREAM_PATH}{large}'
+
+The same with a small text:
+  curl -fL -H 'Authorization: Bearer {token}' '{url}/download/{small}'
+
+Ctrl-C stops; the next start finds everything again.
+",
+            admin = addresses.admin_url().unwrap_or_default(),
+            endpoint = self.endpoint,
+            access = self.folder.access_key_id(),
+            secret = self.folder.secret_access_key(),
+            folder = self.folder.join("").display(),
+        )
+    }
+}

@@ -1,0 +1,266 @@
+//! From [`Config`] to something that runs: names resolved, templates and rules compiled, secrets
+//! read. A [`Plan`] in hand is one that works; all that is wrong is reported at once.
+
+mod buckets;
+mod issuers;
+mod routes;
+mod secrets;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::auth::{Policy, VerdictMemory};
+use crate::bucket::Bucket;
+use crate::config::{Config, Limits, Log, Section, Shutdown, Timeouts};
+use crate::content::layout::Layout;
+use crate::dialect::Dialect;
+use crate::reply::Visibility;
+use crate::telemetry::{Metrics, RouteMetrics};
+
+/// Everything requests are answered by. Immutable.
+pub struct Plan {
+    /// Addresses to serve on.
+    pub listen: Vec<SocketAddr>,
+    /// Address of the admin listener.
+    pub admin: Option<SocketAddr>,
+    /// Peers whose forwarded headers count.
+    pub trusted_proxies: Vec<IpNet>,
+    /// All buckets, by name.
+    pub buckets: BTreeMap<String, Arc<Bucket>>,
+    /// All routes by their path prefix.
+    pub routes: HashMap<String, Arc<Route>>,
+    /// What is remembered of JWTs.
+    pub verdicts: Arc<VerdictMemory>,
+    /// Bounds on size and number.
+    pub limits: Limits,
+    /// Bounds on time.
+    pub timeouts: Timeouts,
+    /// How the process ends.
+    pub shutdown: Shutdown,
+    /// What is logged.
+    pub log: Log,
+    /// Things that work and are probably not meant.
+    pub warnings: Vec<Problem>,
+}
+
+/// One mount point.
+pub struct Route {
+    /// The path prefix, ending in `/`; also the route's name in logs and metrics.
+    pub path: String,
+    /// The protocol spoken here.
+    pub dialect: Box<dyn Dialect>,
+    /// Where the content is.
+    pub bucket: Arc<Bucket>,
+    /// From content to key.
+    pub layout: Layout,
+    /// Who may read.
+    pub policy: Policy,
+    /// Who may cache.
+    pub visibility: Visibility,
+    /// Redirect or stream.
+    pub delivery: Delivery,
+    /// The longest life of a presigned URL.
+    pub redirect_ttl: Duration,
+    /// Skip hashing where storage's own checksum equals the digest.
+    pub trust_storage_checksum: bool,
+    /// Ask storage even when the client has the content.
+    pub revalidate: bool,
+    /// This route's counters.
+    pub metrics: RouteMetrics,
+}
+
+/// How content reaches the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// By presigned redirect.
+    Redirect,
+    /// Through the gateway.
+    Stream,
+    /// By redirect from this size in bytes on, else through the gateway.
+    RedirectFrom(u64),
+}
+
+/// Something wrong in the configuration, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The place, such as `routes[1].bucket`.
+    pub path: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path.as_str() {
+            "" => formatter.write_str(&self.message),
+            path => write!(formatter, "{path}: {}", self.message),
+        }
+    }
+}
+
+impl Plan {
+    /// Compiles a configuration. Reads the files and environment variables that secrets and key
+    /// sets come from, and nothing else.
+    ///
+    /// # Errors
+    /// Every problem of the configuration, not only the first.
+    pub fn compile(config: Config, metrics: &Metrics) -> Result<Self, Vec<Problem>> {
+        let mut problems = Problems::default();
+        let public_origin = public_origin(config.public_url.as_deref(), &mut problems);
+        let verdicts = Arc::new(VerdictMemory::new(config.limits.remembered_verdicts));
+
+        let buckets = sections(config.buckets, "buckets", &mut problems, |at, bucket, problems| {
+            buckets::compile(at, bucket, &config.limits, problems)
+        });
+        let issuers = sections(config.issuers, "issuers", &mut problems, issuers::compile);
+        let context = routes::Context {
+            public_origin: public_origin.as_deref(),
+            buckets: &buckets,
+            issuers: &issuers,
+            verdicts: &verdicts,
+            metrics,
+        };
+        let mut routes = HashMap::new();
+        if config.routes.is_empty() {
+            problems.add("routes", "there is none, so nothing could be served");
+        }
+        for (index, section) in config.routes.into_iter().enumerate() {
+            let at = format!("routes[{index}]");
+            let Some(route) = problems.valid(&at, section) else { continue };
+            let Some(route) = routes::compile(&at, route, &context, &mut problems) else {
+                continue;
+            };
+            if let Some(twin) = routes.insert(route.path.clone(), Arc::new(route)) {
+                let message = format!("\"{}\" is the path of an earlier route", twin.path);
+                problems.add(&format!("{at}.path"), message);
+            }
+        }
+        if config.listen.is_empty() {
+            problems.add("listen", "there is no address to serve on");
+        }
+        let warnings = problems.finish()?;
+        let buckets = buckets.into_iter().filter_map(|(name, it)| Some((name, it?))).collect();
+        Ok(Self {
+            listen: config.listen,
+            admin: config.admin,
+            trusted_proxies: config.trusted_proxies,
+            buckets,
+            routes,
+            verdicts,
+            limits: config.limits,
+            timeouts: config.timeouts,
+            shutdown: config.shutdown,
+            log: config.log,
+            warnings,
+        })
+    }
+
+    /// The route with the longest prefix of `path`, and the rest of the path below it.
+    ///
+    /// Compares the bytes the client sent, without decoding: what a policy is bound to here is what
+    /// the dialect reads next.
+    #[must_use]
+    pub fn route<'a>(&self, path: &'a str) -> Option<(&Arc<Route>, &'a str)> {
+        let mut end = path.len();
+        while let Some(slash) = path[..end].rfind('/') {
+            if let Some(route) = self.routes.get(&path[..=slash]) {
+                return Some((route, &path[slash + 1..]));
+            }
+            end = slash;
+        }
+        None
+    }
+
+    /// Whether forwarded headers of this peer count.
+    #[must_use]
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted_proxies.iter().any(|network| network.contains(&peer))
+    }
+}
+
+/// Entries by name; None where an entry exists and is wrong, so that nobody who refers to it is
+/// told that it does not exist.
+type Compiled<T> = BTreeMap<String, Option<Arc<T>>>;
+
+fn sections<C, T>(
+    sections: BTreeMap<String, Section<C>>,
+    what: &str,
+    problems: &mut Problems,
+    mut compile: impl FnMut(&str, C, &mut Problems) -> Option<T>,
+) -> Compiled<T> {
+    sections
+        .into_iter()
+        .map(|(name, section)| {
+            let at = format!("{what}.{name}");
+            let entry =
+                problems.valid(&at, section).and_then(|entry| compile(&name, entry, problems));
+            (name, entry.map(Arc::new))
+        })
+        .collect()
+}
+
+fn public_origin(url: Option<&str>, problems: &mut Problems) -> Option<String> {
+    let text = url?;
+    let parsed = crate::bucket::endpoint::Origin::parse(text);
+    parsed
+        .map_err(|message| problems.add("public_url", message))
+        .ok()
+        .map(|origin| origin.to_string())
+}
+
+/// The list under construction.
+#[derive(Default)]
+struct Problems {
+    fatal: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl Problems {
+    fn add(&mut self, path: &str, message: impl Into<String>) {
+        self.fatal.push(Problem { path: path.to_owned(), message: message.into() });
+    }
+
+    fn warn(&mut self, path: &str, message: impl Into<String>) {
+        self.warnings.push(Problem { path: path.to_owned(), message: message.into() });
+    }
+
+    /// The value, or a problem at `path`.
+    fn check<T, E: fmt::Display>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.add(path, error.to_string())).ok()
+    }
+
+    fn valid<T>(&mut self, path: &str, section: Section<T>) -> Option<T> {
+        match section {
+            Section::Valid(entry) => Some(entry),
+            Section::Invalid(message) => {
+                // serde names the place inside of the entry in front of the message.
+                match message.split_once(": ") {
+                    Some((inner, message)) if !inner.contains([' ', '`']) => {
+                        self.add(&format!("{path}.{inner}"), message);
+                    }
+                    _ => self.add(path, message),
+                }
+                None
+            }
+        }
+    }
+
+    fn finish(self) -> Result<Vec<Problem>, Vec<Problem>> {
+        if self.fatal.is_empty() { Ok(self.warnings) } else { Err(self.fatal) }
+    }
+}
+
+/// "no bucket is called ..., there are ...": the message for a name that leads nowhere.
+fn unknown<T>(what: &str, name: &str, known: &Compiled<T>) -> String {
+    let mut message = format!("no {what} is called \"{name}\"");
+    if !known.is_empty() {
+        let names: Vec<_> = known.keys().map(String::as_str).collect();
+        message.push_str(&format!(" (there is {})", names.join(", ")));
+    }
+    message
+}

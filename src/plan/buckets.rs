@@ -1,0 +1,124 @@
+//! `buckets.*`
+
+use std::sync::Arc;
+
+use super::{Problems, secrets};
+use crate::bucket::Bucket;
+use crate::bucket::credentials::Credentials;
+use crate::bucket::endpoint::{Endpoint, Origin};
+use crate::bucket::memory::ObjectMemory;
+use crate::bucket::sigv4::{Signer, encode_key_path};
+use crate::config::{self, Addressing, Limits, SecretSource};
+
+pub(super) fn compile(
+    name: &str,
+    bucket: config::Bucket,
+    limits: &Limits,
+    problems: &mut Problems,
+) -> Option<Bucket> {
+    let at = |key: &str| format!("buckets.{name}.{key}");
+    let text = bucket.endpoint.unwrap_or_else(|| aws_endpoint(&bucket.region));
+    let server = problems.check(&at("endpoint"), Origin::parse(&text));
+    let public = match bucket.public_endpoint {
+        Some(text) => problems.check(&at("public_endpoint"), Origin::parse(&text)),
+        None => server.clone(),
+    };
+    let credentials = credentials(&at("credentials"), &bucket.credentials, problems);
+    if let Err(message) = check_name(&bucket.bucket) {
+        problems.add(&at("bucket"), message);
+        return None;
+    }
+    if bucket.region.is_empty() || !bucket.region.bytes().all(|byte| byte.is_ascii_graphic()) {
+        problems.add(&at("region"), "a region is a word such as eu-west-1");
+        return None;
+    }
+    let (server, public) = (server?, public?);
+    let mut path_prefix = String::from("/");
+    let (own, public) = match bucket.addressing {
+        Addressing::Path => {
+            encode_key_path(&bucket.bucket, &mut path_prefix);
+            path_prefix.push('/');
+            (server.clone(), public)
+        }
+        Addressing::VirtualHost => {
+            if bucket.bucket.contains('.') && (server.tls || public.tls) {
+                problems.add(
+                    &at("addressing"),
+                    "certificates do not cover virtual-host style with dots in the bucket's name; \
+                     use path",
+                );
+            }
+            (server.with_prefix(&bucket.bucket), public.with_prefix(&bucket.bucket))
+        }
+    };
+    // An address has no subdomains: with virtual-host style it is the way, not the name.
+    let lookup = if server.ip().is_some() { server.clone() } else { own.clone() };
+    Some(Bucket {
+        name: name.to_owned(),
+        signer: Signer::new(bucket.region.clone()),
+        region: bucket.region,
+        bucket: bucket.bucket,
+        addressing: bucket.addressing,
+        endpoint: Arc::new(Endpoint::new(own, &lookup)),
+        server,
+        public,
+        path_prefix,
+        credentials: credentials?,
+        forbidden_means: bucket.forbidden_means,
+        objects: ObjectMemory::new(limits.remembered_objects),
+    })
+}
+
+/// AWS's own endpoint of a region (AWS, "Amazon S3 endpoints and quotas").
+fn aws_endpoint(region: &str) -> String {
+    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    format!("https://s3.{region}.{domain}")
+}
+
+/// Servers differ in what they allow; what none allows is a slip of the pen.
+fn check_name(name: &str) -> Result<(), String> {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    if (3..=255).contains(&name.len()) && name.bytes().all(legal) {
+        return Ok(());
+    }
+    Err(format!("\"{name}\" is no bucket name: 3 to 255 letters, digits, dots, dashes"))
+}
+
+fn credentials(
+    at: &str,
+    source: &config::Credentials,
+    problems: &mut Problems,
+) -> Option<Credentials> {
+    match source {
+        config::Credentials::Environment => {
+            let mut variable =
+                |name: &str| problems.check(at, secrets::read(&SecretSource::Env(name.to_owned())));
+            let access_key_id = variable("AWS_ACCESS_KEY_ID");
+            let secret_access_key = variable("AWS_SECRET_ACCESS_KEY");
+            Some(Credentials {
+                access_key_id: access_key_id?,
+                secret_access_key: secret_access_key?,
+                session_token: std::env::var("AWS_SESSION_TOKEN").ok(),
+                expires: None,
+            })
+        }
+        config::Credentials::Static(keys) => {
+            let mut secret = |key: &str, source: &SecretSource| {
+                problems.check(&format!("{at}.static.{key}"), secrets::read(source))
+            };
+            let access_key_id = secret("access_key_id", &keys.access_key_id);
+            let secret_access_key = secret("secret_access_key", &keys.secret_access_key);
+            let session_token =
+                keys.session_token.as_ref().map(|source| secret("session_token", source));
+            Some(Credentials {
+                access_key_id: access_key_id?,
+                secret_access_key: secret_access_key?,
+                session_token: match session_token {
+                    Some(token) => Some(token?),
+                    None => None,
+                },
+                expires: None,
+            })
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What an operator sees: metrics, one access-log line per request, and the process's own log.
+
+pub mod access;
+pub mod log;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use prometheus::core::Collector;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
+    TextEncoder,
+};
+
+use crate::error::Kind;
+use crate::plan::Plan;
+
+/// Durations from a memory hit to a slow first byte, in seconds.
+const SECONDS: &[f64] = &[
+    0.000_05, 0.000_2, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
+    15.0, 60.0, 300.0,
+];
+
+/// All metrics of a process, in a registry of their own.
+pub struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    request_seconds: HistogramVec,
+    sent_bytes: IntCounterVec,
+    verification: IntCounterVec,
+    verdict_memory: IntCounterVec,
+    object_memory: IntCounterVec,
+    /// Time spent with storage, by bucket and phase (`connect`, `head`, `body`).
+    pub storage_seconds: HistogramVec,
+    /// Answers of storage, by bucket and status.
+    pub storage_answers: IntCounterVec,
+    /// Requests sent again on a new connection, by bucket.
+    pub storage_retries: IntCounterVec,
+    /// Requests refused before a route was known, by reason.
+    pub unrouted: IntCounterVec,
+    /// Client connections open now.
+    pub connections: IntGauge,
+    /// Access-log lines dropped because standard output did not take them.
+    pub access_log_dropped: IntCounter,
+}
+
+/// The counters of one route, looked up once.
+pub struct RouteMetrics {
+    answered: IntCounter,
+    refused: [IntCounter; Kind::ALL.len()],
+    /// Requests whose client left before the end of the answer.
+    pub client_gone: IntCounter,
+    /// From the end of the request's header to the end of the answer.
+    pub seconds: Histogram,
+    /// Body bytes handed to the connection.
+    pub sent_bytes: IntCounter,
+    /// Bodies whose hash was the digest.
+    pub verified: IntCounter,
+    /// Bodies whose hash was not.
+    pub mismatched: IntCounter,
+    /// Partial bodies, which no digest covers.
+    pub partial: IntCounter,
+    /// Bodies not hashed because storage's checksum equals the digest.
+    pub trusted: IntCounter,
+}
+
+impl RouteMetrics {
+    /// The counter of requests that ended this way; None: answered as asked.
+    #[must_use]
+    pub fn requests(&self, kind: Option<Kind>) -> &IntCounter {
+        kind.map_or(&self.answered, |kind| &self.refused[kind.index()])
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Creates all metrics at zero.
+    #[must_use]
+    pub fn new() -> Self {
+        let registry = Registry::new();
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            let vec = IntCounterVec::new(Opts::new(name, help), labels);
+            registered(&registry, vec)
+        };
+        let histograms = |name: &str, help: &str, labels: &[&str]| {
+            let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+            registered(&registry, HistogramVec::new(options, labels))
+        };
+        let metrics = Self {
+            requests: counters(
+                "casgate_requests_total",
+                "Requests by route, dialect and how they ended (ok, client_gone, or the kind of refusal)",
+                &["route", "dialect", "kind"],
+            ),
+            request_seconds: histograms(
+                "casgate_request_duration_seconds",
+                "From the end of a request's header to the end of its answer",
+                &["route"],
+            ),
+            sent_bytes: counters(
+                "casgate_sent_bytes_total",
+                "Body bytes handed to client connections",
+                &["route"],
+            ),
+            verification: counters(
+                "casgate_verification_total",
+                "Streamed bodies by what is known of their integrity: verified, mismatched, \
+                 partial (a range, which no digest covers) or trusted (storage's checksum)",
+                &["route", "result"],
+            ),
+            verdict_memory: counters(
+                "casgate_verdict_memory_total",
+                "JWTs whose signature check was remembered (hit) or made (miss)",
+                &["result"],
+            ),
+            object_memory: counters(
+                "casgate_object_memory_total",
+                "Objects known to exist (hit) or asked storage about (miss)",
+                &["bucket", "result"],
+            ),
+            storage_seconds: histograms(
+                "casgate_storage_duration_seconds",
+                "Time spent with storage by phase: connect, head (request to answer), body",
+                &["bucket", "phase"],
+            ),
+            storage_answers: counters(
+                "casgate_storage_answers_total",
+                "Answers of storage by status",
+                &["bucket", "status"],
+            ),
+            storage_retries: counters(
+                "casgate_storage_retries_total",
+                "Requests sent again because a reused connection was dead",
+                &["bucket"],
+            ),
+            unrouted: counters(
+                "casgate_unrouted_total",
+                "Requests refused before a route was known",
+                &["reason"],
+            ),
+            connections: registered(
+                &registry,
+                IntGauge::new("casgate_connections", "Client connections open now"),
+            ),
+            access_log_dropped: registered(
+                &registry,
+                IntCounter::new(
+                    "casgate_access_log_dropped_total",
+                    "Access-log lines dropped because standard output did not take them",
+                ),
+            ),
+            registry,
+        };
+        let process = prometheus::process_collector::ProcessCollector::for_self();
+        // A second process collector in one registry is the only error, and there is one.
+        let _ = metrics.registry.register(Box::new(process));
+        metrics
+    }
+
+    /// The counters of one route.
+    #[must_use]
+    pub fn route(&self, route: &str, dialect: &str) -> RouteMetrics {
+        let requests = |kind: &str| self.requests.with_label_values(&[route, dialect, kind]);
+        let verification = |result: &str| self.verification.with_label_values(&[route, result]);
+        RouteMetrics {
+            answered: requests("ok"),
+            refused: Kind::ALL.map(|kind| requests(kind.name())),
+            client_gone: requests("client_gone"),
+            seconds: self.request_seconds.with_label_values(&[route]),
+            sent_bytes: self.sent_bytes.with_label_values(&[route]),
+            verified: verification("verified"),
+            mismatched: verification("mismatched"),
+            partial: verification("partial"),
+            trusted: verification("trusted"),
+        }
+    }
+
+    /// The text a scrape gets (Prometheus text format 0.0.4).
+    #[must_use]
+    pub fn render(&self, plan: &Plan) -> String {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let set = |counter: IntCounter, value: u64| {
+            counter.inc_by(value.saturating_sub(counter.get()));
+        };
+        let (hits, misses) = (load(plan.verdicts.hits()), load(plan.verdicts.misses()));
+        set(self.verdict_memory.with_label_values(&["hit"]), hits);
+        set(self.verdict_memory.with_label_values(&["miss"]), misses);
+        for (name, bucket) in &plan.buckets {
+            let (hits, misses) = bucket.objects.counts();
+            set(self.object_memory.with_label_values(&[name, "hit"]), hits);
+            set(self.object_memory.with_label_values(&[name, "miss"]), misses);
+        }
+        // Encoding fails only for a metric without a family, and every one of ours has one.
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}
+
+/// Names, labels and buckets are constants above, so creating and registering cannot fail but by a
+/// slip that every test run would show.
+#[expect(clippy::expect_used, reason = "constants; see above")]
+fn registered<C: Collector + Clone + 'static>(
+    registry: &Registry,
+    collector: prometheus::Result<C>,
+) -> C {
+    let collector = collector.expect("a metric's name and labels are valid");
+    registry.register(Box::new(collector.clone())).expect("every metric is registered once");
+    collector
+}

@@ -1,0 +1,144 @@
+//! The client's side of an answer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use pingora::http::ResponseHeader;
+use pingora::protocols::http::ServerSession;
+use pingora::{BError, ErrorType};
+use tokio::time::timeout;
+
+use crate::reply::Reply;
+
+/// The header of the request's id, in requests of trusted proxies and in every answer.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The client left, or took too little for too long.
+#[derive(Debug, thiserror::Error)]
+#[error("the client left: {0}")]
+pub struct Gone(String);
+
+impl From<BError> for Gone {
+    fn from(error: BError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A client connection while its request is answered.
+pub struct Client {
+    session: ServerSession,
+    watched: bool,
+    write_timeout: Duration,
+    request_id: Option<HeaderValue>,
+    status: Option<StatusCode>,
+    sent: u64,
+}
+
+impl Client {
+    /// Takes a session whose request was read. `write_timeout` bounds the sending of a head; the
+    /// sending of bodies is bounded by the session's own minimum rate.
+    #[must_use]
+    pub fn new(mut session: ServerSession, write_timeout: Duration) -> Self {
+        // While a body is unread, what arrives is body; then nobody can tell whether the client is
+        // still there, and the connection is closed after the answer anyway.
+        let watched = session.is_body_done();
+        Self { session, watched, write_timeout, request_id: None, status: None, sent: 0 }
+    }
+
+    /// Names the request in its answer.
+    pub fn set_request_id(&mut self, id: &str) {
+        self.request_id = HeaderValue::from_str(id).ok();
+    }
+
+    /// Completes when the client closes its connection; pends forever otherwise.
+    ///
+    /// May be dropped and called again at any time.
+    pub async fn gone(&mut self) -> Gone {
+        if self.watched {
+            match self.session.read_body_or_idle(true).await {
+                // Bytes of a next request: the client is there. One byte of it is lost, so the
+                // connection ends with this answer (RFC 9112 section 9.3.2 lets us).
+                Err(error) if matches!(error.etype(), ErrorType::ConnectError) => {
+                    self.watched = false;
+                    self.session.set_keepalive(None);
+                }
+                Err(error) => return error.into(),
+                Ok(_) => self.watched = false,
+            }
+        }
+        std::future::pending().await
+    }
+
+    /// Sends status and headers. `Content-Length` is added where the reply's own body is all there
+    /// is.
+    ///
+    /// # Errors
+    /// The client left.
+    pub async fn write_head(&mut self, reply: Reply) -> Result<(), Gone> {
+        let (mut parts, body) = reply.into_parts();
+        let status = parts.status;
+        if status != StatusCode::NOT_MODIFIED {
+            parts.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| body.len().into());
+        }
+        if let Some(id) = self.request_id.take() {
+            parts.headers.insert(REQUEST_ID, id);
+        }
+        let head = Box::new(ResponseHeader::from(parts));
+        timeout(self.write_timeout, self.session.write_response_header(head))
+            .await
+            .map_err(|_| Gone("it did not take the head of the answer in time".to_owned()))??;
+        self.status = Some(status);
+        Ok(())
+    }
+
+    /// Sends bytes of the body.
+    ///
+    /// # Errors
+    /// The client left, or reads more slowly than the minimum rate.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        match &mut self.session {
+            // HTTP/1 writes from the buffer storage was read into; nothing is copied.
+            ServerSession::H1(session) => {
+                session.write_body(bytes).await?;
+            }
+            other => other.write_response_body(Bytes::copy_from_slice(bytes), false).await?,
+        }
+        self.sent += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Sends a whole reply. The body is left out for HEAD.
+    ///
+    /// # Errors
+    /// The client left.
+    pub async fn reply(&mut self, reply: Reply) -> Result<(), Gone> {
+        let body = reply.body().clone();
+        self.write_head(reply).await?;
+        if self.session.req_header().method == http::Method::HEAD {
+            return Ok(());
+        }
+        self.write(&body).await
+    }
+
+    /// The status sent, once there is one.
+    #[must_use]
+    pub const fn status(&self) -> Option<StatusCode> {
+        self.status
+    }
+
+    /// Body bytes sent.
+    #[must_use]
+    pub const fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// The session back, for whoever ends or reuses the connection.
+    #[must_use]
+    pub fn into_session(self) -> ServerSession {
+        self.session
+    }
+}

@@ -1,0 +1,169 @@
+//! One download: ask storage, judge its answer, choose the check, send.
+
+use http::StatusCode;
+use http::request::Parts;
+
+use super::check::{Check, storage_vouches};
+use super::client::{Client, Gone};
+use super::storage::{Answer, StorageClient};
+use super::{Cut, Source, Transfer, copy};
+use crate::bucket::object::{self, ObjectHead};
+use crate::conditions::Range;
+use crate::dialect::Outcome;
+use crate::error::{Error, Kind};
+use crate::gateway::Download;
+use crate::plan::Route;
+use crate::reply::Portion;
+
+/// Content up to this size is checked whole before anything is sent, so that a mismatch is a proper
+/// refusal; 64 KiB is one read buffer.
+pub const BUFFERED_BYTES_MAX: u64 = 64 * 1024;
+
+/// How a download ended without being delivered.
+#[derive(Debug)]
+pub enum Undelivered {
+    /// Before the head was sent: there is still an answer to give.
+    Refused(Error),
+    /// After it: the connection must be dropped.
+    Cut(Error),
+    /// The client left.
+    Gone(Gone),
+}
+
+impl From<Error> for Undelivered {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// Delivers a download.
+///
+/// # Errors
+/// See [`Undelivered`].
+pub async fn deliver(
+    client: &mut Client,
+    storage: &StorageClient,
+    route: &Route,
+    head: &Parts,
+    download: Download,
+) -> Result<(), Undelivered> {
+    let Download { signed, key, call, range } = download;
+    let answer = tokio::select! {
+        biased;
+        answer = storage.send(&route.bucket, signed) => answer?,
+        gone = client.gone() => return Err(Undelivered::Gone(gone)),
+    };
+    if !matches!(answer.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
+        let error = answer.into_error(&route.bucket).await;
+        if error.kind() == Kind::NotFound {
+            route.bucket.objects.forget(&key);
+        }
+        return Err(error.into());
+    }
+    let (object, portion, answer) = judge(answer, range)?;
+    let whole = is_whole(portion, object.size);
+    let mut check = match &object.checksum_sha256 {
+        _ if !whole => Check::None,
+        Some(checksum)
+            if route.trust_storage_checksum
+                && storage_vouches(call.content(), checksum.as_bytes()) =>
+        {
+            Check::None
+        }
+        _ => Check::digest(call.content()),
+    };
+    let counter = match check {
+        Check::Digest(_) => &route.metrics.verified,
+        Check::None if whole => &route.metrics.trusted,
+        Check::None => &route.metrics.partial,
+    };
+
+    let outcome = Outcome::Object { object: &object, portion, visibility: route.visibility };
+    let reply = route.dialect.answer(head, &call, &outcome);
+    let source = if object.size <= BUFFERED_BYTES_MAX && matches!(check, Check::Digest(_)) {
+        let result = buffer(client, answer, &mut check).await;
+        if matches!(result, Err(Undelivered::Refused(Error::ContentCorrupt { .. }))) {
+            route.metrics.mismatched.inc();
+        }
+        check = Check::None;
+        result?
+    } else {
+        Source::Storage(answer)
+    };
+    let (prefix, suffix) = Default::default();
+    let sent = copy(client, Transfer { head: reply, prefix, source, suffix, check }).await;
+    match sent {
+        Ok(()) => {
+            counter.inc();
+            Ok(())
+        }
+        Err(Cut::Client(gone)) => Err(Undelivered::Gone(gone)),
+        Err(Cut::Content(error)) => {
+            if error.kind() == Kind::ContentCorrupt {
+                route.metrics.mismatched.inc();
+            }
+            Err(Undelivered::Cut(error))
+        }
+    }
+}
+
+/// Whether storage answered what was asked: the size of the object and the portion that follows.
+fn judge(mut answer: Answer, range: Range) -> Result<(ObjectHead, Portion, Answer), Error> {
+    let failed = |detail: &'static str| Error::storage(Kind::StorageFailed, detail);
+    let (size, portion) = match (answer.status(), range) {
+        (StatusCode::PARTIAL_CONTENT, Range::Part(asked)) => {
+            let (first, length, size) = object::content_range(answer.headers())
+                .ok_or_else(|| failed("a partial answer without a usable Content-Range"))?;
+            if asked.resolve(size) != Some((first, length)) {
+                return Err(failed("storage answered another range than was asked for"));
+            }
+            (size, Portion::Part { first, length })
+        }
+        (StatusCode::PARTIAL_CONTENT, _) => return Err(failed("a partial answer to no range")),
+        (_, range) => {
+            let size = object::content_length(answer.headers())
+                .ok_or_else(|| failed("storage answered without a length"))?;
+            match range {
+                // Nothing of an empty content can be a range of it; all of it can be sent.
+                Range::FromStart if size > 0 => (size, Portion::Part { first: 0, length: size }),
+                // Storage may ignore a range like any server; then the whole is checked and sent.
+                _ => (size, Portion::Whole),
+            }
+        }
+    };
+    let length = match portion {
+        Portion::Whole => size,
+        Portion::Part { length, .. } => length,
+    };
+    answer.expect(length)?;
+    Ok((ObjectHead::read(answer.headers(), size), portion, answer))
+}
+
+const fn is_whole(portion: Portion, size: u64) -> bool {
+    match portion {
+        Portion::Whole => true,
+        Portion::Part { length, .. } => length == size,
+    }
+}
+
+/// Reads and checks a short body before anything of the answer is sent.
+async fn buffer(
+    client: &mut Client,
+    mut answer: Answer,
+    check: &mut Check,
+) -> Result<Source, Undelivered> {
+    let mut body = Vec::new();
+    loop {
+        let chunk = tokio::select! {
+            biased;
+            chunk = answer.chunk() => chunk?,
+            gone = client.gone() => return Err(Undelivered::Gone(gone)),
+        };
+        let Some(chunk) = chunk else { break };
+        check.update(chunk.bytes);
+        body.extend_from_slice(chunk.bytes);
+    }
+    answer.release().await;
+    check.finish()?;
+    Ok(Source::Buffered(body.into()))
+}

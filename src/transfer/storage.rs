@@ -1,0 +1,310 @@
+//! Requests to storage on pooled connections.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, Method, StatusCode};
+use pingora::connectors::{ConnectorOptions, TransportConnector};
+use pingora::http::RequestHeader;
+use pingora::protocols::http::v1::client::HttpSession;
+use pingora::upstreams::peer::PeerOptions;
+use pingora::{BError, ErrorType};
+use prometheus::Histogram;
+use tokio::time::timeout;
+
+use super::peer::StoragePeer;
+use crate::bucket::object::{self, ObjectHead};
+use crate::bucket::{Bucket, Signed, answer};
+use crate::config::{Limits, Timeouts};
+use crate::error::{Error, Kind};
+use crate::gateway::Storage;
+use crate::telemetry::Metrics;
+
+/// How much of an error's body is read for its code, and to keep the connection.
+const ERROR_BYTES_MAX: usize = 16 * 1024;
+
+/// Interim answers (1xx) taken before the final one.
+const INTERIM_ANSWERS_MAX: usize = 4;
+
+/// Sends signed requests. Shared by all requests of a process.
+pub struct StorageClient {
+    pool: Arc<TransportConnector>,
+    options: Arc<PeerOptions>,
+    first_byte: Duration,
+    read: Duration,
+    idle: Duration,
+    metrics: Arc<Metrics>,
+}
+
+/// The head of an answer, and the way to its body.
+pub struct Answer {
+    session: Box<HttpSession>,
+    peer: StoragePeer,
+    pool: Arc<TransportConnector>,
+    idle: Duration,
+    remaining: u64,
+    began: Instant,
+    body_seconds: Histogram,
+}
+
+/// Some bytes of a body.
+pub struct Chunk<'a> {
+    /// The bytes; never empty.
+    pub bytes: &'a [u8],
+    /// Whether they end the body.
+    pub is_last: bool,
+}
+
+impl StorageClient {
+    /// A client with an empty pool.
+    #[must_use]
+    pub fn new(limits: &Limits, timeouts: &Timeouts, metrics: Arc<Metrics>) -> Self {
+        let mut options = PeerOptions::new();
+        options.connection_timeout = Some(timeouts.storage_connect);
+        options.total_connection_timeout = Some(timeouts.storage_connect);
+        options.read_timeout = Some(timeouts.storage_read);
+        options.write_timeout = Some(timeouts.storage_read);
+        options.idle_timeout = Some(timeouts.storage_idle);
+        let pool = ConnectorOptions::new(limits.idle_storage_connections);
+        Self {
+            pool: Arc::new(TransportConnector::new(Some(pool))),
+            options: Arc::new(options),
+            first_byte: timeouts.storage_first_byte,
+            read: timeouts.storage_read,
+            idle: timeouts.storage_idle,
+            metrics,
+        }
+    }
+
+    /// Sends a request without a body and reads the head of the answer, whatever its status.
+    ///
+    /// A reused connection that turns out to be dead before the first byte costs one retry, on a
+    /// new connection; GET and HEAD may be repeated.
+    ///
+    /// # Errors
+    /// No address, no connection, or no answer in time.
+    pub async fn send(&self, bucket: &Bucket, signed: Signed) -> Result<Answer, Error> {
+        let address = signed.endpoint.address().ok_or_else(|| {
+            Error::storage(Kind::StorageFailed, "DNS has no address of the endpoint yet")
+        })?;
+        let peer =
+            StoragePeer::new(address, Arc::clone(&signed.endpoint), Arc::clone(&self.options));
+        if let Some(stream) = self.pool.reused_stream(&peer).await {
+            let session = HttpSession::new_with_options(stream, &peer);
+            match self.exchange(bucket, session, &peer, &signed).await {
+                Err(failure) if failure.is_dead_connection() => {
+                    self.metrics.storage_retries.with_label_values(&[&bucket.name]).inc();
+                }
+                result => return result.map_err(|failure| self.failed(bucket, failure)),
+            }
+        }
+        let began = Instant::now();
+        let stream = self
+            .pool
+            .new_stream(&peer)
+            .await
+            .map_err(|error| self.failed(bucket, Failure::of("connecting", error)))?;
+        self.observe(bucket, "connect", began);
+        let session = HttpSession::new_with_options(stream, &peer);
+        self.exchange(bucket, session, &peer, &signed)
+            .await
+            .map_err(|failure| self.failed(bucket, failure))
+    }
+
+    async fn exchange(
+        &self,
+        bucket: &Bucket,
+        mut session: HttpSession,
+        peer: &StoragePeer,
+        signed: &Signed,
+    ) -> Result<Answer, Failure> {
+        let began = Instant::now();
+        session.read_timeout = Some(self.first_byte);
+        session.write_timeout = Some(self.read);
+        let head = request_head(signed).map_err(|error| Failure::of("building", error))?;
+        session
+            .write_request_header(Box::new(head))
+            .await
+            .map_err(|error| Failure::of("sending", error))?;
+        // One timer over all reads: storage must not stretch a head byte by byte.
+        timeout(self.first_byte, read_final_head(&mut session))
+            .await
+            .map_err(|_| Failure::Timeout)?
+            .map_err(|error| Failure::of("reading the answer", error))?;
+        session.read_timeout = Some(self.read);
+        self.observe(bucket, "head", began);
+
+        let status = session.get_status().ok_or(Failure::Timeout)?;
+        self.metrics.storage_answers.with_label_values(&[&bucket.name, status.as_str()]).inc();
+        Ok(Answer {
+            session: Box::new(session),
+            peer: peer.clone(),
+            pool: Arc::clone(&self.pool),
+            idle: self.idle,
+            remaining: 0,
+            began: Instant::now(),
+            body_seconds: self.metrics.storage_seconds.with_label_values(&[&bucket.name, "body"]),
+        })
+    }
+
+    fn observe(&self, bucket: &Bucket, phase: &str, began: Instant) {
+        let histogram = self.metrics.storage_seconds.with_label_values(&[&bucket.name, phase]);
+        histogram.observe(began.elapsed().as_secs_f64());
+    }
+
+    fn failed(&self, bucket: &Bucket, failure: Failure) -> Error {
+        self.metrics.storage_answers.with_label_values(&[&bucket.name, "none"]).inc();
+        failure.into_error()
+    }
+}
+
+impl Storage for StorageClient {
+    async fn stat(&self, bucket: &Bucket, request: Signed) -> Result<ObjectHead, Error> {
+        debug_assert_eq!(request.method, Method::HEAD);
+        let answer = self.send(bucket, request).await?;
+        let object = bucket.read_stat(answer.status(), answer.headers());
+        answer.release().await;
+        object
+    }
+}
+
+async fn read_final_head(session: &mut HttpSession) -> Result<(), BError> {
+    for _ in 0..INTERIM_ANSWERS_MAX {
+        session.read_response().await?;
+        if session.get_status().is_some_and(|status| !status.is_informational()) {
+            return Ok(());
+        }
+    }
+    pingora::Error::e_explain(ErrorType::InvalidHTTPHeader, "too many interim answers")
+}
+
+fn request_head(signed: &Signed) -> Result<RequestHeader, BError> {
+    let size = Some(signed.headers.len());
+    let mut head = RequestHeader::build(signed.method.clone(), signed.target.as_bytes(), size)?;
+    for (name, value) in &signed.headers {
+        head.append_header(name, value)?;
+    }
+    Ok(head)
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.session.get_status().unwrap_or(StatusCode::BAD_GATEWAY)
+    }
+
+    /// The headers.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        static NONE: std::sync::LazyLock<HeaderMap> = std::sync::LazyLock::new(HeaderMap::new);
+        self.session.resp_header().map_or(&NONE, |head| &head.headers)
+    }
+
+    /// Announces how many bytes of body are to be read; call it once before [`Answer::chunk`].
+    ///
+    /// # Errors
+    /// The answer has another length, or none: without one, nobody could tell the end of the body
+    /// from a broken connection.
+    pub fn expect(&mut self, length: u64) -> Result<(), Error> {
+        let declared = object::content_length(self.headers());
+        if declared != Some(length) {
+            let detail = match declared {
+                None => "storage answered without a length".to_owned(),
+                Some(other) => format!("storage announced {other} bytes instead of {length}"),
+            };
+            return Err(Error::storage(Kind::StorageFailed, detail));
+        }
+        self.remaining = length;
+        Ok(())
+    }
+
+    /// The next bytes of the body; None after the last.
+    ///
+    /// # Errors
+    /// The body ended early, stalled, or the connection broke.
+    pub async fn chunk(&mut self) -> Result<Option<Chunk<'_>>, Error> {
+        if self.remaining == 0 {
+            return Ok(None);
+        }
+        let read = self.session.read_body_ref().await;
+        match read.map_err(|error| Failure::of("reading the body", error).into_error())? {
+            Some(bytes) => {
+                self.remaining = self.remaining.saturating_sub(bytes.len() as u64);
+                Ok(Some(Chunk { bytes, is_last: self.remaining == 0 }))
+            }
+            None => Err(Error::storage(Kind::StorageFailed, "the body ended early")),
+        }
+    }
+
+    /// Turns an answer that is not the content into an error, and keeps its connection where the
+    /// body is short.
+    pub async fn into_error(mut self, bucket: &Bucket) -> Error {
+        let mut body = Vec::new();
+        loop {
+            match self.session.read_body_ref().await {
+                Ok(Some(bytes)) if body.len() + bytes.len() <= ERROR_BYTES_MAX => {
+                    body.extend_from_slice(bytes);
+                }
+                Ok(None) => {
+                    let error = self.classify(bucket, &body);
+                    self.release().await;
+                    return error;
+                }
+                // Too long, or broken: the status is enough, and the connection goes.
+                Ok(Some(_)) | Err(_) => return self.classify(bucket, &body),
+            }
+        }
+    }
+
+    fn classify(&self, bucket: &Bucket, body: &[u8]) -> Error {
+        answer::error(self.status(), self.headers(), body, bucket.forbidden_means)
+    }
+
+    /// Gives the connection back to the pool, if its body was read to the end; else it is closed.
+    pub async fn release(mut self) {
+        self.body_seconds.observe(self.began.elapsed().as_secs_f64());
+        self.session.respect_keepalive();
+        let Self { session, peer, pool, idle, .. } = self;
+        if let Some(stream) = session.reuse().await {
+            use pingora::upstreams::peer::Peer as _;
+            pool.release_stream(stream, peer.reuse_hash(), Some(idle));
+        }
+    }
+}
+
+/// What went wrong between us and storage, before there was an answer.
+enum Failure {
+    Timeout,
+    Broken { doing: &'static str, error: BError },
+}
+
+impl Failure {
+    fn of(doing: &'static str, error: BError) -> Self {
+        Self::Broken { doing, error }
+    }
+
+    /// Whether the other side had closed before it saw the request.
+    fn is_dead_connection(&self) -> bool {
+        use ErrorType::{ConnectionClosed, ReadError, WriteError};
+        matches!(self, Self::Broken { error, .. }
+            if matches!(error.etype(), ConnectionClosed | ReadError | WriteError))
+    }
+
+    fn into_error(self) -> Error {
+        use ErrorType::{ConnectTimedout, ReadTimedout, TLSHandshakeTimedout, WriteTimedout};
+        match self {
+            Self::Timeout => Error::storage(Kind::StorageTimeout, "no answer in time"),
+            Self::Broken { doing, error } => {
+                let late = matches!(
+                    error.etype(),
+                    ConnectTimedout | ReadTimedout | TLSHandshakeTimedout | WriteTimedout
+                );
+                let kind = if late { Kind::StorageTimeout } else { Kind::StorageFailed };
+                Error::Storage { kind, detail: doing.into(), source: Some(error) }
+            }
+        }
+    }
+}
