@@ -1,6 +1,12 @@
 //! `buckets.*`
 
+use std::error::Error as _;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_credential_types::provider::ProvideCredentials as _;
 
 use super::{Problems, secrets};
 use crate::bucket::Bucket;
@@ -90,18 +96,7 @@ fn credentials(
     problems: &mut Problems,
 ) -> Option<Credentials> {
     match source {
-        config::Credentials::Environment => {
-            let mut variable =
-                |name: &str| problems.check(at, secrets::read(&SecretSource::Env(name.to_owned())));
-            let access_key_id = variable("AWS_ACCESS_KEY_ID");
-            let secret_access_key = variable("AWS_SECRET_ACCESS_KEY");
-            Some(Credentials {
-                access_key_id: access_key_id?,
-                secret_access_key: secret_access_key?,
-                session_token: std::env::var("AWS_SESSION_TOKEN").ok(),
-                expires: None,
-            })
-        }
+        config::Credentials::Environment => problems.check(at, environment()),
         config::Credentials::Static(keys) => {
             let mut secret = |key: &str, source: &SecretSource| {
                 problems.check(&format!("{at}.static.{key}"), secrets::read(source))
@@ -120,5 +115,25 @@ fn credentials(
                 expires: None,
             })
         }
+    }
+}
+
+/// The credentials of AWS's environment variables, read by AWS's own provider.
+fn environment() -> Result<Credentials, String> {
+    let provider = EnvironmentVariableCredentialsProvider::new();
+    let credentials = pin!(provider.provide_credentials());
+    // The provider looks into the environment and waits for nothing.
+    match credentials.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(found)) => Ok(Credentials {
+            access_key_id: found.access_key_id().to_owned(),
+            secret_access_key: found.secret_access_key().to_owned(),
+            session_token: found.session_token().map(str::to_owned),
+            expires: found.expiry(),
+        }),
+        Poll::Ready(Err(error)) => Err(match error.source() {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        }),
+        Poll::Pending => Err("the environment did not answer".to_owned()),
     }
 }

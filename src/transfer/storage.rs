@@ -84,11 +84,7 @@ impl StorageClient {
     /// # Errors
     /// No address, no connection, or no answer in time.
     pub async fn send(&self, bucket: &Bucket, signed: Signed) -> Result<Answer, Error> {
-        let address = signed.endpoint.address().ok_or_else(|| {
-            Error::storage(Kind::StorageFailed, "DNS has no address of the endpoint yet")
-        })?;
-        let peer =
-            StoragePeer::new(address, Arc::clone(&signed.endpoint), Arc::clone(&self.options));
+        let mut peer = self.peer(&signed)?;
         if let Some(stream) = self.pool.reused_stream(&peer).await {
             let session = HttpSession::new_with_options(stream, &peer);
             match self.exchange(bucket, session, &peer, &signed).await {
@@ -98,17 +94,33 @@ impl StorageClient {
                 result => return result.map_err(|failure| self.failed(bucket, failure)),
             }
         }
+        let mut session = self.connect(bucket, &peer).await;
+        if session.is_err() && signed.endpoint.has_alternatives() {
+            // One address of several may be gone before DNS says so.
+            peer = self.peer(&signed)?;
+            session = self.connect(bucket, &peer).await;
+        }
+        let result = match session {
+            Ok(session) => self.exchange(bucket, session, &peer, &signed).await,
+            Err(failure) => Err(failure),
+        };
+        result.map_err(|failure| self.failed(bucket, failure))
+    }
+
+    /// The next address in turn.
+    fn peer(&self, signed: &Signed) -> Result<StoragePeer, Error> {
+        let address = signed.endpoint.address().ok_or_else(|| {
+            Error::storage(Kind::StorageFailed, "DNS has no address of the endpoint yet")
+        })?;
+        Ok(StoragePeer::new(address, Arc::clone(&signed.endpoint), Arc::clone(&self.options)))
+    }
+
+    async fn connect(&self, bucket: &Bucket, peer: &StoragePeer) -> Result<HttpSession, Failure> {
         let began = Instant::now();
-        let stream = self
-            .pool
-            .new_stream(&peer)
-            .await
-            .map_err(|error| self.failed(bucket, Failure::of("connecting", error)))?;
+        let stream = self.pool.new_stream(peer).await;
+        let stream = stream.map_err(|error| Failure::of("connecting", error))?;
         self.observe(bucket, "connect", began);
-        let session = HttpSession::new_with_options(stream, &peer);
-        self.exchange(bucket, session, &peer, &signed)
-            .await
-            .map_err(|failure| self.failed(bucket, failure))
+        Ok(HttpSession::new_with_options(stream, peer))
     }
 
     async fn exchange(
