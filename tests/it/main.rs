@@ -19,7 +19,7 @@
 )]
 
 // mod config;
-// mod delivery;
+mod delivery;
 mod dialect;
 // mod errors;
 // mod framing;
