@@ -1,0 +1,21 @@
+//! Whether clients get the right bytes, or a failure they can tell from them.
+//!
+//! | module | question |
+//! | --- | --- |
+//! | [`checksums`] | When is storage's own checksum believed? |
+//! | [`conditions`] | When is storage not asked at all? |
+//! | [`connections`] | Which connections to storage live on, and which must not? |
+//! | [`departures`] | Does a client that leaves take its storage connection with it? |
+//! | [`failures`] | What becomes of each way storage can fail? |
+//! | [`modes`] | Redirect or stream, and what is remembered in between? |
+//! | [`ranges`] | Which part of the content is sent? |
+//! | [`verification`] | Can wrong bytes ever look like the right ones? |
+
+mod checksums;
+mod conditions;
+mod connections;
+mod departures;
+mod failures;
+mod modes;
+mod ranges;
+mod verification;

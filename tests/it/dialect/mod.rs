@@ -1,0 +1,3 @@
+//! One folder per protocol.
+
+mod chainloop;

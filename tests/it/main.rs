@@ -1,0 +1,28 @@
+//! The gateway as a user sees it: bytes in, bytes out, with a storage server that misbehaves on
+//! request. One binary, so that it is linked once.
+//!
+//! | module | question |
+//! | --- | --- |
+//! | [`config`] | Is every mistake of a configuration reported, and does every example work? |
+//! | [`delivery`] | Do clients get the right bytes or a failure, whatever storage does? |
+//! | [`dialect`] | Does each protocol keep its contract? |
+//! | [`errors`] | What does each kind of error look like in each dialect? |
+//! | [`framing`] | Is a request that parsers could disagree about refused, and does nothing hang? |
+//! | [`layers`] | Do the modules depend on one another only as they should? |
+//! | [`support`] | The storage server, the gateway on an in-memory connection, the raw client. |
+//! | [`trust`] | Whose word is taken for a client's address and a request's id? |
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on has failed, and the panic says where"
+)]
+
+// mod config;
+mod delivery;
+mod dialect;
+// mod errors;
+// mod framing;
+// mod layers;
+mod support;
+// mod trust;

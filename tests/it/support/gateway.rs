@@ -1,0 +1,210 @@
+//! A gateway on in-memory connections, compiled from YAML like any other.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use casgate::config::Config;
+use casgate::edge::server::serve_connection;
+use casgate::edge::{Edge, stream::ClientStream};
+use casgate::plan::{Plan, Problem};
+use casgate::telemetry::Metrics;
+use casgate::telemetry::access::AccessLog;
+use casgate::transfer::storage::StorageClient;
+use tempfile::TempDir;
+use tokio::io::DuplexStream;
+use tokio::sync::watch;
+
+use super::client::{Client, Response};
+use super::storage::Storage;
+use super::token;
+use super::within;
+
+/// Everybody may read.
+pub(crate) const OPEN: &str = "open";
+
+/// Whoever has a token of the tests may read.
+pub(crate) const JWT: &str =
+    "{ jwt: { issuers: [tests], read: 'claims.scope == \"artifacts:read\"' } }";
+
+/// The same, and the claim `org` is the tenant.
+pub(crate) const JWT_TENANT: &str = "{ jwt: { issuers: [tests], tenant: claims.org, \
+     read: 'claims.scope == \"artifacts:read\"' } }";
+
+/// What tests change of the configuration, as YAML.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings<'a> {
+    pub(crate) delivery: &'a str,
+    pub(crate) auth: &'a str,
+    pub(crate) layout: &'a str,
+    pub(crate) chainloop: &'a str,
+    /// More keys of the route, one a line and indented like the others.
+    pub(crate) route: &'a str,
+    /// More keys of the bucket, likewise.
+    pub(crate) bucket: &'a str,
+    pub(crate) timeouts: &'a str,
+    pub(crate) limits: &'a str,
+    /// More keys of the file, one a line.
+    pub(crate) file: &'a str,
+}
+
+/// Everybody may read, streamed.
+pub(crate) const STREAM: Settings<'static> = Settings {
+    delivery: "stream",
+    auth: OPEN,
+    layout: "sha256:{hex}",
+    chainloop: "",
+    route: "",
+    bucket: "",
+    timeouts: "",
+    limits: "",
+    file: "",
+};
+
+/// Holders of a token may read, by redirect.
+pub(crate) const REDIRECT: Settings<'static> =
+    Settings { delivery: "redirect", auth: JWT, ..STREAM };
+
+impl Settings<'_> {
+    /// A configuration file whose secrets are in `secrets`.
+    pub(crate) fn yaml(&self, endpoint: &str, secrets: &TempDir) -> String {
+        let file = |name: &str, content: &str| {
+            let path = secrets.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            format!("{{ file: {} }}", path.display())
+        };
+        format!(
+            r"
+listen: ['127.0.0.1:0']
+log: {{ access: false }}
+limits: {{ {limits} }}
+timeouts: {{ {timeouts} }}
+buckets:
+  store:
+    bucket: artifacts
+    region: us-east-1
+    endpoint: {endpoint}
+    credentials: {{ static: {{ access_key_id: {id}, secret_access_key: {key} }} }}
+    {bucket}
+issuers:
+  tests:
+    iss: {issuer}
+    audience: [{audience}]
+    keys: {{ hs256: {jwt} }}
+routes:
+  - path: /download/
+    dialect: {{ chainloop: {{ {chainloop} }} }}
+    bucket: store
+    layout: '{layout}'
+    auth: {auth}
+    delivery: {delivery}
+    {route}
+{more}
+",
+            limits = self.limits,
+            timeouts = self.timeouts,
+            id = file("id", "AKIATESTS"),
+            key = file("key", "storage secret"),
+            bucket = self.bucket,
+            issuer = token::ISSUER,
+            audience = token::AUDIENCE,
+            jwt = file("jwt", token::SECRET),
+            chainloop = self.chainloop,
+            layout = self.layout,
+            auth = self.auth,
+            delivery = self.delivery,
+            route = self.route,
+            more = self.file,
+        )
+    }
+
+    /// A gateway in front of this storage.
+    #[track_caller]
+    pub(crate) fn before(&self, storage: &Storage) -> Gateway {
+        Gateway::before(&format!("http://{}", storage.address), self)
+    }
+}
+
+/// Compiles the text of a configuration file.
+pub(crate) fn compile(yaml: &str, metrics: &Metrics) -> Result<Plan, Vec<Problem>> {
+    Plan::compile(Config::parse(yaml).unwrap(), metrics)
+}
+
+/// A gateway without listeners.
+pub(crate) struct Gateway {
+    pub(crate) edge: Arc<Edge>,
+    pub(crate) draining: watch::Sender<bool>,
+}
+
+impl Gateway {
+    #[track_caller]
+    fn before(endpoint: &str, settings: &Settings<'_>) -> Self {
+        let secrets = tempfile::tempdir().unwrap();
+        let metrics = Arc::new(Metrics::new());
+        let plan = match compile(&settings.yaml(endpoint, &secrets), &metrics) {
+            Ok(plan) => plan,
+            Err(problems) => panic!("{problems:#?}"),
+        };
+        let storage = StorageClient::new(&plan.limits, &plan.timeouts, Arc::clone(&metrics));
+        let access_log = AccessLog::off(metrics.access_log_dropped.clone());
+        let edge = Edge { plan: Arc::new(plan), storage, metrics, access_log };
+        Self { edge: Arc::new(edge), draining: watch::Sender::new(false) }
+    }
+
+    /// A new connection.
+    pub(crate) fn connect(&self) -> Client<DuplexStream> {
+        self.connect_from("192.0.2.1:1024", 64 * 1024)
+    }
+
+    /// A new connection from this address, with that many bytes in flight at most.
+    pub(crate) fn connect_from(&self, peer: &str, buffer: usize) -> Client<DuplexStream> {
+        let peer: SocketAddr = peer.parse().unwrap();
+        let (ours, theirs) = tokio::io::duplex(buffer);
+        let (edge, draining) = (Arc::clone(&self.edge), self.draining.subscribe());
+        tokio::spawn(async move {
+            serve_connection(&edge, ClientStream::new(theirs, Some(peer)), draining).await;
+        });
+        Client::new(ours)
+    }
+
+    /// One GET on a connection of its own, read until that closes: then the request is settled.
+    pub(crate) async fn get(&self, path: &str, lines: &str) -> Response {
+        let mut client = self.connect();
+        client.get(path, &format!("Connection: close\r\n{lines}")).await;
+        let response = client.response().await;
+        assert_eq!(client.rest().await, b"", "bytes after the answer");
+        response
+    }
+
+    /// One HEAD, likewise.
+    pub(crate) async fn head(&self, path: &str, lines: &str) -> Response {
+        let mut client = self.connect();
+        client
+            .send(format!(
+                "HEAD {path} HTTP/1.1\r\nHost: gateway.test\r\nConnection: close\r\n{lines}\r\n"
+            ))
+            .await;
+        let response = client.head().await;
+        assert_eq!(client.rest().await, b"", "bytes after the head");
+        response
+    }
+
+    /// The sum of the samples of a metric whose line holds all of these labels.
+    pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> u64 {
+        let text = self.edge.metrics.render(&self.edge.plan);
+        let lines = text.lines().filter(|line| {
+            line.split(['{', ' ']).next() == Some(name)
+                && labels.iter().all(|label| line.contains(label))
+        });
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    }
+
+    /// Waits until no client connection is open, and so all requests are settled.
+    pub(crate) async fn idle(&self) {
+        within(async {
+            while self.edge.metrics.connections.get() > 0 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}

@@ -1,0 +1,27 @@
+//! What the tests are made with.
+
+pub(crate) mod answer;
+pub(crate) mod client;
+pub(crate) mod content;
+pub(crate) mod gateway;
+pub(crate) mod storage;
+pub(crate) mod token;
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+/// Far longer than anything here takes: it ends a test that hangs, and decides nothing else.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The output of a future that has to complete.
+#[track_caller]
+pub(crate) fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let caller = std::panic::Location::caller();
+    async move {
+        match timeout(PATIENCE, future).await {
+            Ok(output) => output,
+            Err(_) => panic!("still waiting after {PATIENCE:?} at {caller}"),
+        }
+    }
+}

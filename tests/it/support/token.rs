@@ -1,0 +1,41 @@
+//! JWTs of the test's issuer.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use serde_json::{Value, json};
+
+pub(crate) const SECRET: &str = "a secret that only the tests share";
+pub(crate) const ISSUER: &str = "https://issuer.test";
+pub(crate) const AUDIENCE: &str = "casgate-tests";
+
+/// Seconds since 1970, that much from now.
+pub(crate) fn seconds_from_now(seconds: i64) -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    i64::try_from(now.as_secs()).unwrap() + seconds
+}
+
+/// A good token with these claims on top.
+pub(crate) fn mint(claims: Value) -> String {
+    mint_with(SECRET, claims)
+}
+
+pub(crate) fn mint_with(secret: &str, claims: Value) -> String {
+    let mut all = json!({
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "scope": "artifacts:read",
+        "exp": seconds_from_now(600),
+    });
+    let (Value::Object(all), Value::Object(claims)) = (&mut all, claims) else {
+        panic!("claims are an object");
+    };
+    all.extend(claims);
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), all, &key).unwrap()
+}
+
+/// The header line that carries a good token with these claims.
+pub(crate) fn bearer(claims: Value) -> String {
+    format!("Authorization: Bearer {}\r\n", mint(claims))
+}
