@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use crate::bucket::control;
@@ -129,16 +129,21 @@ pub async fn serve(
     tracing::info!(delay = ?plan.shutdown.delay, drain = ?plan.shutdown.drain, "stopping");
     sleep(plan.shutdown.delay).await;
     let _ = closing.send(true);
-    if timeout(plan.shutdown.drain, &mut requests).await.is_err() {
-        tracing::warn!("requests were still in flight at the end of the drain time");
-        requests.abort();
-        let _ = requests.await;
-    }
+    drain(&mut requests, plan.shutdown.drain).await;
     if let Some(writer) = writer {
         writer.finish();
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits for the requests in flight, and ends those that are still there after `time`.
+async fn drain(requests: &mut JoinHandle<()>, time: Duration) {
+    if timeout(time, &mut *requests).await.is_err() {
+        tracing::warn!("requests were still in flight at the end of the drain time");
+        requests.abort();
+        let _ = requests.await;
+    }
 }
 
 async fn bind(address: SocketAddr) -> io::Result<TcpListener> {

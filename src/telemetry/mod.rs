@@ -29,12 +29,8 @@ pub struct Metrics {
     verification: IntCounterVec,
     verdict_memory: IntCounterVec,
     object_memory: IntCounterVec,
-    /// Time spent with storage, by bucket and phase (`connect`, `head`, `body`).
-    pub storage_seconds: HistogramVec,
-    /// Answers of storage, by bucket and status.
-    pub storage_answers: IntCounterVec,
-    /// Requests sent again on a new connection, by bucket.
-    pub storage_retries: IntCounterVec,
+    /// What concerns storage.
+    pub storage: StorageMetrics,
     /// Requests refused before a route was known, by reason.
     pub unrouted: IntCounterVec,
     /// Client connections open now.
@@ -82,14 +78,7 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let registry = Registry::new();
-        let counters = |name: &str, help: &str, labels: &[&str]| {
-            let vec = IntCounterVec::new(Opts::new(name, help), labels);
-            registered(&registry, vec)
-        };
-        let histograms = |name: &str, help: &str, labels: &[&str]| {
-            let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
-            registered(&registry, HistogramVec::new(options, labels))
-        };
+        let counters = |name, help, labels| counters(&registry, name, help, labels);
         let metrics = Self {
             requests: counters(
                 "casgate_requests_total",
@@ -97,6 +86,7 @@ impl Metrics {
                 &["route", "dialect", "kind"],
             ),
             request_seconds: histograms(
+                &registry,
                 "casgate_request_duration_seconds",
                 "From the end of a request's header to the end of its answer",
                 &["route"],
@@ -122,21 +112,7 @@ impl Metrics {
                 "Objects known to exist (hit) or asked storage about (miss)",
                 &["bucket", "result"],
             ),
-            storage_seconds: histograms(
-                "casgate_storage_duration_seconds",
-                "Time spent with storage by phase: connect, head (request to answer), body",
-                &["bucket", "phase"],
-            ),
-            storage_answers: counters(
-                "casgate_storage_answers_total",
-                "Answers of storage by status",
-                &["bucket", "status"],
-            ),
-            storage_retries: counters(
-                "casgate_storage_retries_total",
-                "Requests sent again because a reused connection was dead",
-                &["bucket"],
-            ),
+            storage: StorageMetrics::new(&registry),
             unrouted: counters(
                 "casgate_unrouted_total",
                 "Requests refused before a route was known",
@@ -197,6 +173,50 @@ impl Metrics {
         // Encoding fails only for a metric without a family, and every one of ours has one.
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
+}
+
+/// The metrics of the way to storage.
+pub struct StorageMetrics {
+    /// Time spent, by bucket and phase (`connect`, `head`, `body`).
+    pub seconds: HistogramVec,
+    /// Answers, by bucket and status; `none` where there was no answer.
+    pub answers: IntCounterVec,
+    /// Requests sent again on a new connection, by bucket.
+    pub retries: IntCounterVec,
+}
+
+impl StorageMetrics {
+    fn new(registry: &Registry) -> Self {
+        Self {
+            seconds: histograms(
+                registry,
+                "casgate_storage_duration_seconds",
+                "Time spent with storage by phase: connect, head (request to answer), body",
+                &["bucket", "phase"],
+            ),
+            answers: counters(
+                registry,
+                "casgate_storage_answers_total",
+                "Answers of storage by status",
+                &["bucket", "status"],
+            ),
+            retries: counters(
+                registry,
+                "casgate_storage_retries_total",
+                "Requests sent again because a reused connection was dead",
+                &["bucket"],
+            ),
+        }
+    }
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    registered(registry, IntCounterVec::new(Opts::new(name, help), labels))
+}
+
+fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
+    let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+    registered(registry, HistogramVec::new(options, labels))
 }
 
 /// Names, labels and buckets are constants above, so creating and registering cannot fail but by a

@@ -89,7 +89,7 @@ impl StorageClient {
             let session = HttpSession::new_with_options(stream, &peer);
             match self.exchange(bucket, session, &peer, &signed).await {
                 Err(failure) if failure.is_dead_connection() => {
-                    self.metrics.storage_retries.with_label_values(&[&bucket.name]).inc();
+                    self.metrics.storage.retries.with_label_values(&[&bucket.name]).inc();
                 }
                 result => return result.map_err(|failure| self.failed(bucket, failure)),
             }
@@ -147,7 +147,7 @@ impl StorageClient {
         self.observe(bucket, "head", began);
 
         let status = session.get_status().ok_or(Failure::Timeout)?;
-        self.metrics.storage_answers.with_label_values(&[&bucket.name, status.as_str()]).inc();
+        self.metrics.storage.answers.with_label_values(&[&bucket.name, status.as_str()]).inc();
         Ok(Answer {
             session: Box::new(session),
             peer: peer.clone(),
@@ -155,17 +155,17 @@ impl StorageClient {
             idle: self.idle,
             remaining: 0,
             began: Instant::now(),
-            body_seconds: self.metrics.storage_seconds.with_label_values(&[&bucket.name, "body"]),
+            body_seconds: self.metrics.storage.seconds.with_label_values(&[&bucket.name, "body"]),
         })
     }
 
     fn observe(&self, bucket: &Bucket, phase: &str, began: Instant) {
-        let histogram = self.metrics.storage_seconds.with_label_values(&[&bucket.name, phase]);
+        let histogram = self.metrics.storage.seconds.with_label_values(&[&bucket.name, phase]);
         histogram.observe(began.elapsed().as_secs_f64());
     }
 
     fn failed(&self, bucket: &Bucket, failure: Failure) -> Error {
-        self.metrics.storage_answers.with_label_values(&[&bucket.name, "none"]).inc();
+        self.metrics.storage.answers.with_label_values(&[&bucket.name, "none"]).inc();
         failure.into_error()
     }
 }
