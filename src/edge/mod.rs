@@ -62,14 +62,14 @@ struct Request {
 }
 
 impl Edge {
-    /// Waits for a request's header and reads it. None: the connection is over, and whatever was
-    /// to be said has been.
+    /// Waits for a request's header and reads it. None: the connection is over, and there is
+    /// nobody to say anything to.
     async fn read_head(
         &self,
         session: &mut ServerSession,
         connection: &Connection,
         draining: &mut watch::Receiver<bool>,
-    ) -> Option<Framing> {
+    ) -> Option<Result<Framing, Malformed>> {
         let size_max = usize::try_from(self.plan.limits.header_size.as_u64()).unwrap_or(usize::MAX);
         // One byte more than the limit, so that a header of just that size is seen whole.
         connection.allowance.limit(size_max.saturating_add(1));
@@ -80,23 +80,22 @@ impl Edge {
             _ = draining.wait_for(|draining| *draining) => return None,
         };
         connection.allowance.lift();
-        let malformed = match read {
-            Err(_) | Ok(Ok(false)) => return None,
-            Ok(Ok(true)) => match framing::check(&session.to_h1_raw(), size_max) {
-                Ok(framing) => return Some(framing),
-                Err(malformed) => malformed,
-            },
-            Ok(Err(_)) if connection.allowance.is_exhausted() => framing::TOO_LARGE,
+        match read {
+            Err(_) | Ok(Ok(false)) => None,
+            Ok(Ok(true)) => Some(framing::check(&session.to_h1_raw(), size_max)),
+            Ok(Err(_)) if connection.allowance.is_exhausted() => Some(Err(framing::TOO_LARGE)),
             Ok(Err(error)) if *error.etype() == ErrorType::InvalidHTTPHeader => {
-                Malformed { status: StatusCode::BAD_REQUEST, reason: "the request is not HTTP" }
+                Some(Err(Malformed {
+                    status: StatusCode::BAD_REQUEST,
+                    reason: "the request is not HTTP",
+                }))
             }
-            Ok(Err(_)) => return None,
-        };
-        self.refuse_malformed(session, malformed).await;
-        None
+            Ok(Err(_)) => None,
+        }
     }
 
-    async fn refuse_malformed(&self, session: &mut ServerSession, malformed: Malformed) {
+    /// Says what is wrong with a request, and ends its connection.
+    async fn refuse_malformed(&self, mut session: ServerSession, malformed: Malformed) {
         self.metrics.unrouted.with_label_values(&[malformed.reason]).inc();
         tracing::debug!(reason = malformed.reason, "malformed request");
         session.set_keepalive(None);
@@ -108,8 +107,7 @@ impl Edge {
         };
         // The client may be gone; there is nobody else to tell.
         let _ = timeout(self.plan.timeouts.drain, answer).await;
-        settle::drain(session, &self.plan).await;
-        session.shutdown().await;
+        settle::discard(session, &self.plan).await;
     }
 
     /// Serves one request of a connection.
@@ -122,8 +120,13 @@ impl Edge {
         let limit = usize::try_from(self.plan.limits.send_rate_min.as_u64()).unwrap_or(usize::MAX);
         session.set_min_send_rate(Some(limit));
         session.set_read_timeout(Some(self.plan.timeouts.header));
-        let Some(framing) = self.read_head(&mut session, connection, draining).await else {
-            return Next::Drop;
+        let framing = match self.read_head(&mut session, connection, draining).await {
+            Some(Ok(framing)) => framing,
+            Some(Err(malformed)) => {
+                self.refuse_malformed(session, malformed).await;
+                return Next::Drop;
+            }
+            None => return Next::Drop,
         };
         if framing == Framing::Chunked || *draining.borrow() {
             session.set_keepalive(None);

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use http::header;
 use http::request::Parts;
 use pingora::protocols::http::ServerSession;
+use tokio::io::{AsyncReadExt as _, copy, sink};
 use tokio::time::timeout;
 
 use super::{Edge, Request, identity};
@@ -92,6 +93,16 @@ fn chain(error: &Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// Ends a connection whose request made no sense. Where its body would end is anybody's guess, so
+/// bytes are read, within the limits, and not understood; Pingora reads bodies of requests only.
+pub(super) async fn discard(mut session: ServerSession, plan: &Plan) {
+    session.shutdown().await;
+    let ServerSession::H1(session) = session else { return };
+    let mut bytes = session.into_inner().take(plan.limits.drain_size.as_u64());
+    // Too slow or too much: the connection ends either way.
+    let _ = timeout(plan.timeouts.drain, copy(&mut bytes, &mut sink())).await;
 }
 
 /// Reads what a client still sends after its answer, within the limits, so that it gets to read

@@ -21,8 +21,8 @@
 // mod config;
 mod delivery;
 mod dialect;
-// mod errors;
-// mod framing;
-// mod layers;
+mod errors;
+mod framing;
+mod layers;
 mod support;
 // mod trust;

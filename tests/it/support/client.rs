@@ -80,6 +80,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         let _ = within(self.stream.write_all(bytes.as_ref())).await;
     }
 
+    /// Sends the same bytes over and over until the gateway closes; returns how many it took.
+    pub(crate) async fn send_until_closed(&mut self, bytes: &[u8]) -> usize {
+        let mut taken = 0;
+        while self.try_send(bytes).await {
+            taken += bytes.len();
+        }
+        taken
+    }
+
+    /// Sends bytes; false if the gateway has closed.
+    pub(crate) async fn try_send(&mut self, bytes: &[u8]) -> bool {
+        within(self.stream.write_all(bytes)).await.is_ok()
+    }
+
     /// Sends a GET with a `Host` and these lines.
     pub(crate) async fn get(&mut self, path: &str, lines: &str) {
         self.send(format!("GET {path} HTTP/1.1\r\nHost: gateway.test\r\n{lines}\r\n")).await;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use casgate::config::Config;
 use casgate::edge::server::serve_connection;
@@ -129,10 +130,30 @@ pub(crate) fn compile(yaml: &str, metrics: &Metrics) -> Result<Plan, Vec<Problem
     Plan::compile(Config::parse(yaml).unwrap(), metrics)
 }
 
-/// A gateway without listeners.
+/// A gateway without listeners. A panic in it fails the test that uses it.
 pub(crate) struct Gateway {
     pub(crate) edge: Arc<Edge>,
     pub(crate) draining: watch::Sender<bool>,
+    panicked: Arc<AtomicBool>,
+}
+
+/// Takes note when it is dropped by a panic.
+struct PanicNote(Arc<AtomicBool>);
+
+impl Drop for PanicNote {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert!(!self.panicked.load(Ordering::Relaxed), "the gateway panicked; see above");
+        }
+    }
 }
 
 impl Gateway {
@@ -147,7 +168,7 @@ impl Gateway {
         let storage = StorageClient::new(&plan.limits, &plan.timeouts, Arc::clone(&metrics));
         let access_log = AccessLog::off(metrics.access_log_dropped.clone());
         let edge = Edge { plan: Arc::new(plan), storage, metrics, access_log };
-        Self { edge: Arc::new(edge), draining: watch::Sender::new(false) }
+        Self { edge: Arc::new(edge), draining: watch::Sender::new(false), panicked: Arc::default() }
     }
 
     /// A new connection.
@@ -160,7 +181,9 @@ impl Gateway {
         let peer: SocketAddr = peer.parse().unwrap();
         let (ours, theirs) = tokio::io::duplex(buffer);
         let (edge, draining) = (Arc::clone(&self.edge), self.draining.subscribe());
+        let note = PanicNote(Arc::clone(&self.panicked));
         tokio::spawn(async move {
+            let _note = note;
             serve_connection(&edge, ClientStream::new(theirs, Some(peer)), draining).await;
         });
         Client::new(ours)

@@ -1,0 +1,65 @@
+//! What each kind of error looks like in each dialect: one table per dialect, compared with a
+//! checked-in file, so that a change of what clients see is seen in a review.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use casgate::error::{Error, Kind};
+use casgate::gateway::refusal;
+use casgate::plan::Route;
+use casgate::telemetry::Metrics;
+use http::Request;
+
+use crate::support::gateway::{STREAM, compile};
+
+/// An error of each kind, with everything in it that must not get out.
+fn example(kind: Kind) -> Error {
+    const SECRET: &str = "for the log only";
+    match kind {
+        Kind::ContentCorrupt => Error::ContentCorrupt { actual: SECRET.to_owned() },
+        Kind::CredentialExpired
+        | Kind::CredentialMalformed
+        | Kind::CredentialMissing
+        | Kind::CredentialRefused => Error::credential(kind, SECRET),
+        Kind::Forbidden => Error::Forbidden(SECRET.into()),
+        Kind::Internal => Error::Internal(SECRET.into()),
+        Kind::InvalidRequest => Error::InvalidRequest("for the client".into()),
+        Kind::MethodNotAllowed => Error::MethodNotAllowed { allow: "GET, HEAD" },
+        Kind::NotFound => Error::NotFound(SECRET.into()),
+        Kind::PreconditionFailed => Error::PreconditionFailed,
+        Kind::RangeNotSatisfiable => Error::RangeNotSatisfiable { size: Some(7) },
+        Kind::StorageBusy | Kind::StorageFailed | Kind::StorageTimeout => {
+            Error::storage(kind, SECRET)
+        }
+    }
+}
+
+/// Kind, status, headers and body of every refusal of a route.
+fn table(route: &Route) -> String {
+    let (head, ()) = Request::get("/download/x?y").body(()).unwrap().into_parts();
+    let mut table = String::new();
+    for kind in Kind::ALL {
+        let error = example(kind);
+        assert_eq!(error.kind(), kind);
+        let reply = refusal(route, &head, &error);
+        writeln!(table, "{}: {}", kind.name(), reply.status()).unwrap();
+        for (name, value) in reply.headers() {
+            writeln!(table, "    {name}: {}", value.to_str().unwrap()).unwrap();
+        }
+        writeln!(table, "    {}\n", std::str::from_utf8(reply.body()).unwrap()).unwrap();
+    }
+    table.truncate(table.trim_end().len());
+    table.push('\n');
+    table
+}
+
+#[test]
+fn chainloop() {
+    let secrets = tempfile::tempdir().unwrap();
+    let yaml = STREAM.yaml("http://127.0.0.1:9", &secrets);
+    let plan = compile(&yaml, &Metrics::new()).unwrap();
+    let actual = table(&plan.routes["/download/"]);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/errors/chainloop.txt");
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(actual == expected, "{} should be\n{actual}", path.display());
+}
