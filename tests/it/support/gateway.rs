@@ -158,7 +158,7 @@ impl Drop for Gateway {
 
 impl Gateway {
     #[track_caller]
-    fn before(endpoint: &str, settings: &Settings<'_>) -> Self {
+    pub(crate) fn before(endpoint: &str, settings: &Settings<'_>) -> Self {
         let secrets = tempfile::tempdir().unwrap();
         let metrics = Arc::new(Metrics::new());
         let plan = match compile(&settings.yaml(endpoint, &secrets), &metrics) {
