@@ -106,7 +106,7 @@ fn lifecycle(criterion: &mut Criterion) {
     let token = token();
     // Existence is remembered from here on: the pipe leads to no storage.
     drop(runtime.block_on(gateway::decide(&plan, &Always, &head("/r/", &token), now)));
-    let storage = StorageClient::new(&plan.limits, &plan.timeouts, Arc::clone(&metrics));
+    let storage = StorageClient::new(&plan.limits, &plan.timeouts);
     let access_log = AccessLog::off(metrics.access_log_dropped.clone());
     let edge = Arc::new(Edge { plan, storage, metrics, access_log });
     let (_draining, is_draining) = watch::channel(false);

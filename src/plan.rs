@@ -114,9 +114,10 @@ impl Plan {
         let public_origin = public_origin(config.public_url.as_deref(), &mut problems);
         let verdicts = Arc::new(VerdictMemory::new(config.limits.remembered_verdicts));
 
-        let buckets = sections(config.buckets, "buckets", &mut problems, |at, bucket, problems| {
-            buckets::compile(at, bucket, &config.limits, problems)
-        });
+        let buckets =
+            sections(config.buckets, "buckets", &mut problems, |name, bucket, problems| {
+                buckets::compile(name, bucket, &config.limits, metrics, problems)
+            });
         let issuers = sections(config.issuers, "issuers", &mut problems, issuers::compile);
         let context = routes::Context {
             public_origin: public_origin.as_deref(),

@@ -20,6 +20,7 @@ use http::{Method, StatusCode};
 use crate::config::ForbiddenMeans;
 use crate::content::layout::Key;
 use crate::error::{Error, Kind};
+use crate::telemetry::BucketMetrics;
 use credentials::Credentials;
 use endpoint::{Endpoint, Origin};
 use memory::ObjectMemory;
@@ -53,6 +54,8 @@ pub struct Bucket {
     pub objects: ObjectMemory,
     /// Keeps the signing key of the day.
     pub signer: Signer,
+    /// This bucket's counters.
+    pub metrics: BucketMetrics,
 }
 
 /// A signed request, ready to be sent to `endpoint`.

@@ -115,7 +115,7 @@ pub async fn serve(
         true => AccessLog::start(dropped).map(|(log, writer)| (log, Some(writer)))?,
         false => (AccessLog::off(dropped), None),
     };
-    let storage = StorageClient::new(&plan.limits, &plan.timeouts, Arc::clone(&metrics));
+    let storage = StorageClient::new(&plan.limits, &plan.timeouts);
     let edge = Arc::new(Edge { plan: Arc::clone(&plan), storage, metrics, access_log });
     let (closing, is_closing) = watch::channel(false);
     let mut requests = tokio::spawn(server::serve(edge, listeners, is_closing));

@@ -15,11 +15,13 @@ use crate::bucket::endpoint::{Endpoint, Origin};
 use crate::bucket::memory::ObjectMemory;
 use crate::bucket::sigv4::{Signer, encode_key_path};
 use crate::config::{self, Addressing, Limits, SecretSource};
+use crate::telemetry::Metrics;
 
 pub(super) fn compile(
     name: &str,
     bucket: config::Bucket,
     limits: &Limits,
+    metrics: &Metrics,
     problems: &mut Problems,
 ) -> Option<Bucket> {
     let at = |key: &str| format!("buckets.{name}.{key}");
@@ -72,6 +74,7 @@ pub(super) fn compile(
         credentials: credentials?,
         forbidden_means: bucket.forbidden_means,
         objects: ObjectMemory::new(limits.remembered_objects),
+        metrics: metrics.bucket(name),
     })
 }
 

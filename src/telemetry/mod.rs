@@ -5,6 +5,7 @@ pub mod log;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use http::StatusCode;
 use prometheus::core::Collector;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
@@ -29,8 +30,7 @@ pub struct Metrics {
     verification: IntCounterVec,
     verdict_memory: IntCounterVec,
     object_memory: IntCounterVec,
-    /// What concerns storage.
-    pub storage: StorageMetrics,
+    storage: StorageMetrics,
     /// Requests refused before a route was known, by reason.
     pub unrouted: IntCounterVec,
     /// Client connections open now.
@@ -155,6 +155,12 @@ impl Metrics {
         }
     }
 
+    /// The metrics of one bucket.
+    #[must_use]
+    pub fn bucket(&self, bucket: &str) -> BucketMetrics {
+        self.storage.bucket(bucket)
+    }
+
     /// The text a scrape gets (Prometheus text format 0.0.4).
     #[must_use]
     pub fn render(&self, plan: &Plan) -> String {
@@ -175,14 +181,42 @@ impl Metrics {
     }
 }
 
-/// The metrics of the way to storage.
-pub struct StorageMetrics {
-    /// Time spent, by bucket and phase (`connect`, `head`, `body`).
-    pub seconds: HistogramVec,
-    /// Answers, by bucket and status; `none` where there was no answer.
-    pub answers: IntCounterVec,
-    /// Requests sent again on a new connection, by bucket.
-    pub retries: IntCounterVec,
+/// The metrics of the way to storage, by bucket.
+struct StorageMetrics {
+    seconds: HistogramVec,
+    answers: IntCounterVec,
+    retries: IntCounterVec,
+}
+
+/// The metrics of one bucket, looked up once.
+#[derive(Debug)]
+pub struct BucketMetrics {
+    /// Time to open a connection.
+    pub connect_seconds: Histogram,
+    /// Time from a request to the head of its answer.
+    pub head_seconds: Histogram,
+    /// Time from there to the end of the body.
+    pub body_seconds: Histogram,
+    /// Requests sent again because a reused connection was dead.
+    pub retries: IntCounter,
+    /// Requests that got no answer.
+    pub unanswered: IntCounter,
+    ok: IntCounter,
+    partial: IntCounter,
+    answers: IntCounterVec,
+    bucket: String,
+}
+
+impl BucketMetrics {
+    /// The counter of answers with this status.
+    #[must_use]
+    pub fn answers(&self, status: StatusCode) -> IntCounter {
+        match status {
+            StatusCode::OK => self.ok.clone(),
+            StatusCode::PARTIAL_CONTENT => self.partial.clone(),
+            other => self.answers.with_label_values(&[self.bucket.as_str(), other.as_str()]),
+        }
+    }
 }
 
 impl StorageMetrics {
@@ -197,7 +231,7 @@ impl StorageMetrics {
             answers: counters(
                 registry,
                 "casgate_storage_answers_total",
-                "Answers of storage by status",
+                "Answers of storage by status; none where there was no answer",
                 &["bucket", "status"],
             ),
             retries: counters(
@@ -206,6 +240,22 @@ impl StorageMetrics {
                 "Requests sent again because a reused connection was dead",
                 &["bucket"],
             ),
+        }
+    }
+
+    fn bucket(&self, bucket: &str) -> BucketMetrics {
+        let seconds = |phase: &str| self.seconds.with_label_values(&[bucket, phase]);
+        let answers = |status: &str| self.answers.with_label_values(&[bucket, status]);
+        BucketMetrics {
+            connect_seconds: seconds("connect"),
+            head_seconds: seconds("head"),
+            body_seconds: seconds("body"),
+            retries: self.retries.with_label_values(&[bucket]),
+            unanswered: answers("none"),
+            ok: answers("200"),
+            partial: answers("206"),
+            answers: self.answers.clone(),
+            bucket: bucket.to_owned(),
         }
     }
 }

@@ -18,7 +18,6 @@ use crate::bucket::{Bucket, Signed, answer};
 use crate::config::{Limits, Timeouts};
 use crate::error::{Error, Kind};
 use crate::gateway::Storage;
-use crate::telemetry::Metrics;
 
 /// How much of an error's body is read for its code, and to keep the connection.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
@@ -33,7 +32,6 @@ pub struct StorageClient {
     first_byte: Duration,
     read: Duration,
     idle: Duration,
-    metrics: Arc<Metrics>,
 }
 
 /// The head of an answer, and the way to its body.
@@ -58,7 +56,7 @@ pub struct Chunk<'a> {
 impl StorageClient {
     /// A client with an empty pool.
     #[must_use]
-    pub fn new(limits: &Limits, timeouts: &Timeouts, metrics: Arc<Metrics>) -> Self {
+    pub fn new(limits: &Limits, timeouts: &Timeouts) -> Self {
         let mut options = PeerOptions::new();
         options.connection_timeout = Some(timeouts.storage_connect);
         options.total_connection_timeout = Some(timeouts.storage_connect);
@@ -72,7 +70,6 @@ impl StorageClient {
             first_byte: timeouts.storage_first_byte,
             read: timeouts.storage_read,
             idle: timeouts.storage_idle,
-            metrics,
         }
     }
 
@@ -89,9 +86,9 @@ impl StorageClient {
             let session = HttpSession::new_with_options(stream, &peer);
             match self.exchange(bucket, session, &peer, &signed).await {
                 Err(failure) if failure.is_dead_connection() => {
-                    self.metrics.storage.retries.with_label_values(&[&bucket.name]).inc();
+                    bucket.metrics.retries.inc();
                 }
-                result => return result.map_err(|failure| self.failed(bucket, failure)),
+                result => return result.map_err(|failure| failure.counted(bucket)),
             }
         }
         let mut session = self.connect(bucket, &peer).await;
@@ -104,7 +101,7 @@ impl StorageClient {
             Ok(session) => self.exchange(bucket, session, &peer, &signed).await,
             Err(failure) => Err(failure),
         };
-        result.map_err(|failure| self.failed(bucket, failure))
+        result.map_err(|failure| failure.counted(bucket))
     }
 
     /// The next address in turn.
@@ -119,7 +116,7 @@ impl StorageClient {
         let began = Instant::now();
         let stream = self.pool.new_stream(peer).await;
         let stream = stream.map_err(|error| Failure::of("connecting", error))?;
-        self.observe(bucket, "connect", began);
+        bucket.metrics.connect_seconds.observe(began.elapsed().as_secs_f64());
         Ok(HttpSession::new_with_options(stream, peer))
     }
 
@@ -144,10 +141,10 @@ impl StorageClient {
             .map_err(|_| Failure::Timeout)?
             .map_err(|error| Failure::of("reading the answer", error))?;
         session.read_timeout = Some(self.read);
-        self.observe(bucket, "head", began);
+        bucket.metrics.head_seconds.observe(began.elapsed().as_secs_f64());
 
         let status = session.get_status().ok_or(Failure::Timeout)?;
-        self.metrics.storage.answers.with_label_values(&[&bucket.name, status.as_str()]).inc();
+        bucket.metrics.answers(status).inc();
         Ok(Answer {
             session: Box::new(session),
             peer: peer.clone(),
@@ -155,18 +152,8 @@ impl StorageClient {
             idle: self.idle,
             remaining: 0,
             began: Instant::now(),
-            body_seconds: self.metrics.storage.seconds.with_label_values(&[&bucket.name, "body"]),
+            body_seconds: bucket.metrics.body_seconds.clone(),
         })
-    }
-
-    fn observe(&self, bucket: &Bucket, phase: &str, began: Instant) {
-        let histogram = self.metrics.storage.seconds.with_label_values(&[&bucket.name, phase]);
-        histogram.observe(began.elapsed().as_secs_f64());
-    }
-
-    fn failed(&self, bucket: &Bucket, failure: Failure) -> Error {
-        self.metrics.storage.answers.with_label_values(&[&bucket.name, "none"]).inc();
-        failure.into_error()
     }
 }
 
@@ -303,6 +290,12 @@ impl Failure {
         use ErrorType::{ConnectionClosed, ReadError, WriteError};
         matches!(self, Self::Broken { error, .. }
             if matches!(error.etype(), ConnectionClosed | ReadError | WriteError))
+    }
+
+    /// The error of a request that got no answer.
+    fn counted(self, bucket: &Bucket) -> Error {
+        bucket.metrics.unanswered.inc();
+        self.into_error()
     }
 
     fn into_error(self) -> Error {

@@ -165,7 +165,7 @@ impl Gateway {
             Ok(plan) => plan,
             Err(problems) => panic!("{problems:#?}"),
         };
-        let storage = StorageClient::new(&plan.limits, &plan.timeouts, Arc::clone(&metrics));
+        let storage = StorageClient::new(&plan.limits, &plan.timeouts);
         let access_log = AccessLog::off(metrics.access_log_dropped.clone());
         let edge = Edge { plan: Arc::new(plan), storage, metrics, access_log };
         Self { edge: Arc::new(edge), draining: watch::Sender::new(false), panicked: Arc::default() }
