@@ -60,7 +60,8 @@
 //! - **The embedded S3 server of `casgate dev`** is `s3s` with a store of our own instead of
 //!   `s3s-fs`, whose file names cannot hold keys of more than some hundred bytes, and which puts a
 //!   body in place before it has checked it ([`cli::dev_s3`]).
-//! - **mimalloc or not**: see `benches/README.md`.
+//! - **The system's allocator**: another one gained nothing that could be measured and doubled the
+//!   memory (`benches/README.md`).
 
 pub mod auth;
 pub mod bucket;
