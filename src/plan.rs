@@ -6,7 +6,7 @@ mod issuers;
 mod routes;
 mod secrets;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -126,18 +126,19 @@ impl Plan {
             metrics,
         };
         let mut routes = HashMap::new();
+        let mut paths = HashSet::new();
         if config.routes.is_empty() {
             problems.add("routes", "there is none, so nothing could be served");
         }
         for (index, section) in config.routes.into_iter().enumerate() {
             let at = format!("routes[{index}]");
             let Some(route) = problems.valid(&at, section) else { continue };
-            let Some(route) = routes::compile(&at, route, &context, &mut problems) else {
-                continue;
-            };
-            if let Some(twin) = routes.insert(route.path.clone(), Arc::new(route)) {
-                let message = format!("\"{}\" is the path of an earlier route", twin.path);
+            if !paths.insert(route.path.clone()) {
+                let message = format!("\"{}\" is the path of an earlier route", route.path);
                 problems.add(&format!("{at}.path"), message);
+            }
+            if let Some(route) = routes::compile(&at, route, &context, &mut problems) {
+                routes.insert(route.path.clone(), Arc::new(route));
             }
         }
         if config.listen.is_empty() {
