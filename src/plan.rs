@@ -177,9 +177,11 @@ impl Plan {
         None
     }
 
-    /// Whether forwarded headers of this peer count.
+    /// Whether forwarded headers of this peer count. An IPv4 address inside of IPv6, as a socket
+    /// for both shows it, is the IPv4 address.
     #[must_use]
     pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
         self.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
 }
