@@ -18,11 +18,11 @@
     reason = "a test that cannot go on has failed, and the panic says where"
 )]
 
-// mod config;
+mod config;
 mod delivery;
 mod dialect;
 mod errors;
 mod framing;
 mod layers;
 mod support;
-// mod trust;
+mod trust;
