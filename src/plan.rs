@@ -6,7 +6,7 @@ mod issuers;
 mod routes;
 mod secrets;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -127,18 +127,19 @@ impl Plan {
             metrics,
         };
         let mut routes = HashMap::new();
+        let mut paths = HashSet::new();
         if config.routes.is_empty() {
             problems.add("routes", "there is none, so nothing could be served");
         }
         for (index, section) in config.routes.into_iter().enumerate() {
             let at = format!("routes[{index}]");
             let Some(route) = problems.valid(&at, section) else { continue };
-            let Some(route) = routes::compile(&at, route, &context, &mut problems) else {
-                continue;
-            };
-            if let Some(twin) = routes.insert(route.path.clone(), Arc::new(route)) {
-                let message = format!("\"{}\" is the path of an earlier route", twin.path);
+            if !paths.insert(route.path.clone()) {
+                let message = format!("\"{}\" is the path of an earlier route", route.path);
                 problems.add(&format!("{at}.path"), message);
+            }
+            if let Some(route) = routes::compile(&at, route, &context, &mut problems) {
+                routes.insert(route.path.clone(), Arc::new(route));
             }
         }
         if config.listen.is_empty() {
@@ -177,9 +178,11 @@ impl Plan {
         None
     }
 
-    /// Whether forwarded headers of this peer count.
+    /// Whether forwarded headers of this peer count. An IPv4 address inside of IPv6, as a socket
+    /// for both shows it, is the IPv4 address.
     #[must_use]
     pub fn trusts(&self, peer: IpAddr) -> bool {
+        let peer = peer.to_canonical();
         self.trusted_proxies.iter().any(|network| network.contains(&peer))
     }
 }

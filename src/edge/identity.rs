@@ -19,14 +19,14 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 /// `X-Forwarded-For` that no trusted proxy has. Everything left of it is hearsay.
 #[must_use]
 pub fn client_address(plan: &Plan, headers: &HeaderMap, peer: Option<IpAddr>) -> Option<IpAddr> {
-    let mut address = peer?;
+    let mut address = peer?.to_canonical();
     if !plan.trusts(address) {
         return Some(address);
     }
     let hops = headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
     for hop in hops.flat_map(|value| value.split(',')).rev() {
-        match hop.trim().parse() {
-            Ok(hop) => address = hop,
+        match hop.trim().parse::<IpAddr>() {
+            Ok(hop) => address = hop.to_canonical(),
             Err(_) => break,
         }
         if !plan.trusts(address) {

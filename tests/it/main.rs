@@ -19,7 +19,7 @@
     reason = "a test that cannot go on has failed, and the panic says where"
 )]
 
-// mod config;
+mod config;
 mod delivery;
 mod dialect;
 mod errors;
@@ -27,4 +27,4 @@ mod framing;
 mod layers;
 mod s3s_fs;
 mod support;
-// mod trust;
+mod trust;

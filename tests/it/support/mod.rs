@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod client;
 pub(crate) mod content;
 pub(crate) mod gateway;
+pub(crate) mod process;
 pub(crate) mod storage;
 pub(crate) mod token;
 
