@@ -171,7 +171,11 @@ impl Storage for StorageClient {
 async fn read_final_head(session: &mut HttpSession) -> Result<(), BError> {
     for _ in 0..INTERIM_ANSWERS_MAX {
         session.read_response().await?;
-        if session.get_status().is_some_and(|status| !status.is_informational()) {
+        // 101 ends HTTP on this connection (RFC 9110 section 15.2.2): nothing after it may be read as
+        // the answer to what was asked. It is refused like any other status that is not content.
+        if session.get_status().is_some_and(|status| {
+            !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS
+        }) {
             return Ok(());
         }
     }
@@ -232,7 +236,10 @@ impl Answer {
         let read = self.session.read_body_ref().await;
         match read.map_err(|error| Failure::of("reading the body", error).into_error())? {
             Some(bytes) => {
-                self.remaining = self.remaining.saturating_sub(bytes.len() as u64);
+                self.remaining =
+                    self.remaining.checked_sub(bytes.len() as u64).ok_or_else(|| {
+                        Error::storage(Kind::StorageFailed, "the body is longer than announced")
+                    })?;
                 Ok(Some(Chunk { bytes, is_last: self.remaining == 0 }))
             }
             None => Err(Error::storage(Kind::StorageFailed, "the body ended early")),
