@@ -129,7 +129,7 @@ impl Edge {
             session.set_keepalive(None);
         }
         let head = session.req_header().as_ref().clone();
-        let peer = connection.peer.map(|peer| peer.ip());
+        let peer = connection.peer_ip();
         let request = Request {
             id: identity::request_id(&self.plan, &head.headers, peer),
             connection: connection.clone(),

@@ -58,7 +58,7 @@ pub(super) fn record(edge: &Edge, account: &Account<'_>, client: &Client) {
     if !edge.access_log.is_on() {
         return;
     }
-    let peer = request.connection.peer.map(|peer| peer.ip());
+    let peer = request.connection.peer_ip();
     edge.access_log.write(&Line {
         time: timestamp(SystemTime::now()),
         request_id: &request.id,

@@ -4,7 +4,7 @@
 //! endless headers would be 10 GB, so the limit is enforced where the bytes come in.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -57,6 +57,15 @@ pub struct Connection {
     pub allowance: Arc<Allowance>,
     /// The other end.
     pub peer: Option<SocketAddr>,
+}
+
+impl Connection {
+    /// The other end's address. One of IPv4 is one, also where a listener for both families sees it
+    /// as `::ffff:a.b.c.d`.
+    #[must_use]
+    pub fn peer_ip(&self) -> Option<IpAddr> {
+        self.peer.map(|peer| peer.ip().to_canonical())
+    }
 }
 
 impl<S> ClientStream<S> {
