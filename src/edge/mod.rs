@@ -109,7 +109,8 @@ impl Edge {
         // The client may be gone; there is nobody else to tell.
         let _ = timeout(self.plan.timeouts.drain, answer).await;
         settle::drain(session, &self.plan).await;
-        session.shutdown().await;
+        // It flushes first, and a client that reads nothing would hold it for ever.
+        let _ = timeout(self.plan.timeouts.drain, session.shutdown()).await;
     }
 
     /// Serves one request of a connection.
