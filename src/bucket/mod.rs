@@ -182,9 +182,10 @@ impl Bucket {
         if status != StatusCode::OK {
             return Err(answer::error(status, headers, b"", self.forbidden_means));
         }
-        object::content_length(headers).map(|size| ObjectHead::read(headers, size)).ok_or_else(
-            || Error::storage(Kind::StorageFailed, "storage answered HEAD without a length"),
-        )
+        let size = object::content_length(headers).ok_or_else(|| {
+            Error::storage(Kind::StorageFailed, "storage answered HEAD without a length")
+        })?;
+        Ok(ObjectHead::read(headers, size).detached())
     }
 }
 

@@ -56,18 +56,22 @@ pub fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
     Ok(output)
 }
 
-/// Completes at SIGTERM or SIGINT.
-pub async fn stop_signal() {
+/// Completes at SIGTERM or SIGINT, counted from this call: a signal that comes before anybody waits
+/// is not lost. Call it on a runtime.
+pub fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        match signals {
+            (Ok(mut terminate), Ok(mut interrupt)) => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
             }
+            // Without handlers the signals end the process at once, as they do by default.
+            _ => std::future::pending().await,
         }
-        // Without handlers the signals end the process at once, as they do by default.
-        _ => std::future::pending().await,
     }
 }
 

@@ -222,7 +222,9 @@ impl Edge {
     /// Ends an answer that was sent whole.
     async fn finish(&self, client: Client) -> Next {
         let mut session = client.into_session();
-        if session.finish_body().await.is_err() {
+        // It may have to wait for a client that reads nothing.
+        let finished = timeout(self.plan.timeouts.header, session.finish_body()).await;
+        if !matches!(finished, Ok(Ok(()))) {
             return Next::Drop;
         }
         if session.is_body_done() && session.get_keepalive().is_some() {

@@ -1,6 +1,5 @@
 //! `buckets.*`
 
-use std::error::Error as _;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -133,10 +132,10 @@ fn environment() -> Result<Credentials, String> {
             session_token: found.session_token().map(str::to_owned),
             expires: found.expiry(),
         }),
-        Poll::Ready(Err(error)) => Err(match error.source() {
-            Some(source) => format!("{error}: {source}"),
-            None => error.to_string(),
-        }),
+        Poll::Ready(Err(_)) => {
+            Err("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set in the environment"
+                .to_owned())
+        }
         Poll::Pending => Err("the environment did not answer".to_owned()),
     }
 }

@@ -170,11 +170,28 @@ impl Storage for StorageClient {
 async fn read_final_head(session: &mut HttpSession) -> Result<(), BError> {
     for _ in 0..INTERIM_ANSWERS_MAX {
         session.read_response().await?;
-        if session.get_status().is_some_and(|status| !status.is_informational()) {
+        // 101 ends HTTP on this connection (RFC 9110 section 15.2.2): nothing after it may be read as
+        // the answer to what was asked. It is refused like any other status that is not content.
+        if session.get_status().is_some_and(|status| {
+            !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS
+        }) {
             return Ok(());
         }
     }
     pingora::Error::e_explain(ErrorType::InvalidHTTPHeader, "too many interim answers")
+}
+
+/// Whether the body ended within the limit; what was read of it is in `body` either way.
+async fn read_error_body(session: &mut HttpSession, body: &mut Vec<u8>) -> bool {
+    loop {
+        match session.read_body_ref().await {
+            Ok(Some(bytes)) if body.len() + bytes.len() <= ERROR_BYTES_MAX => {
+                body.extend_from_slice(bytes);
+            }
+            Ok(None) => return true,
+            Ok(Some(_)) | Err(_) => return false,
+        }
+    }
 }
 
 fn request_head(signed: &Signed) -> Result<RequestHeader, BError> {
@@ -231,7 +248,10 @@ impl Answer {
         let read = self.session.read_body_ref().await;
         match read.map_err(|error| Failure::of("reading the body", error).into_error())? {
             Some(bytes) => {
-                self.remaining = self.remaining.saturating_sub(bytes.len() as u64);
+                self.remaining =
+                    self.remaining.checked_sub(bytes.len() as u64).ok_or_else(|| {
+                        Error::storage(Kind::StorageFailed, "the body is longer than announced")
+                    })?;
                 Ok(Some(Chunk { bytes, is_last: self.remaining == 0 }))
             }
             None => Err(Error::storage(Kind::StorageFailed, "the body ended early")),
@@ -239,23 +259,19 @@ impl Answer {
     }
 
     /// Turns an answer that is not the content into an error, and keeps its connection where the
-    /// body is short.
+    /// body is short and comes within the time of one read.
     pub async fn into_error(mut self, bucket: &Bucket) -> Error {
         let mut body = Vec::new();
-        loop {
-            match self.session.read_body_ref().await {
-                Ok(Some(bytes)) if body.len() + bytes.len() <= ERROR_BYTES_MAX => {
-                    body.extend_from_slice(bytes);
-                }
-                Ok(None) => {
-                    let error = self.classify(bucket, &body);
-                    self.release().await;
-                    return error;
-                }
-                // Too long, or broken: the status is enough, and the connection goes.
-                Ok(Some(_)) | Err(_) => return self.classify(bucket, &body),
-            }
+        let limit = self.session.read_timeout.unwrap_or(Duration::MAX);
+        // One timer over all reads: nobody watches the client meanwhile, and storage must not
+        // stretch a refusal byte by byte.
+        let whole = timeout(limit, read_error_body(&mut self.session, &mut body)).await;
+        let error = self.classify(bucket, &body);
+        // Too long, too slow, or broken: the status is enough, and the connection goes.
+        if matches!(whole, Ok(true)) {
+            self.release().await;
         }
+        error
     }
 
     fn classify(&self, bucket: &Bucket, body: &[u8]) -> Error {
