@@ -49,11 +49,10 @@ impl From<Error> for Undelivered {
 pub async fn deliver(
     client: &mut Client,
     storage: &StorageClient,
-    route: &Route,
     head: &Parts,
     download: Download,
 ) -> Result<(), Undelivered> {
-    let Download { signed, key, call, range } = download;
+    let Download { route, signed, key, call, range } = download;
     let answer = tokio::select! {
         biased;
         answer = storage.send(&route.bucket, signed) => answer?,
@@ -72,7 +71,7 @@ pub async fn deliver(
         return Err(error.into());
     }
     let (object, portion, answer) = judge(answer, range)?;
-    let (mut check, counter) = choose_check(route, call.content(), &object, portion);
+    let (mut check, counter) = choose_check(&route, call.content(), &object, portion);
     let outcome = Outcome::Object { object: &object, portion, visibility: route.visibility };
     let reply = route.dialect.answer(head, &call, &outcome);
     let source = if object.size <= BUFFERED_BYTES_MAX && matches!(check, Check::Digest(_)) {
