@@ -31,7 +31,7 @@ pub(super) fn execute(arguments: &Arguments) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    log::start(plan.log.level);
+    let log = log::start(plan.log.level);
     for warning in &plan.warnings {
         tracing::warn!(place = warning.path, "{}", warning.message);
     }
@@ -45,6 +45,7 @@ pub(super) fn execute(arguments: &Arguments) -> ExitCode {
     let served = serve::block_on(async {
         serve::serve(plan, metrics, announce, serve::stop_signal()).await
     });
+    log.finish();
     match served.and_then(|result| result) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(error),
