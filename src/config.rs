@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Where clients reach the gateway, as they see it: scheme, host and an optional path. Needed
+    /// Where clients reach the gateway, as they see it: scheme, host and port. Needed
     /// only where an answer must name the gateway itself, such as a login redirect.
     pub public_url: Option<String>,
     /// Addresses to serve on. Port 0 takes any free port.

@@ -32,8 +32,6 @@ pub trait Storage: Sync {
 
 /// What is to be done about a request, and what is to be said of it in the log.
 pub struct Decision {
-    /// The route, where there is one.
-    pub route: Option<Arc<Route>>,
     /// The tenant, where authorization found one.
     pub tenant: Option<Tenant>,
     /// The answer, or the way to it.
@@ -75,14 +73,14 @@ pub async fn decide(
     let Some((route, rest)) = plan.route(head.uri.path()) else {
         let error = Error::NotFound("no route".into());
         let reply = reply::plain(StatusCode::NOT_FOUND, "not found");
-        return Decision { route: None, tenant: None, verdict: Verdict::Refuse(reply, error) };
+        return Decision { tenant: None, verdict: Verdict::Refuse(reply, error) };
     };
     let mut tenant = None;
     let verdict = match admit(route, storage, head, rest, now, &mut tenant).await {
         Ok(verdict) => verdict,
         Err(error) => Verdict::Refuse(refusal(route, head, &error), error),
     };
-    Decision { route: Some(Arc::clone(route)), tenant, verdict }
+    Decision { tenant, verdict }
 }
 
 /// The whole product, in order. `tenant` is for the log, which wants it for refusals too.

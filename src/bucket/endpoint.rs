@@ -34,11 +34,28 @@ impl Origin {
         };
         let plain = uri.path_and_query().is_none_or(|path| path == "/");
         let authority = uri.authority().ok_or_else(|| format!("`{text}` has no host"))?;
-        if !plain || authority.as_str().contains('@') {
+        if !plain || authority.as_str().contains('@') || text.contains('#') {
             return Err(format!("`{text}` must be scheme, host and port only"));
         }
-        let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        Ok(Self { tls, host: authority.host().to_ascii_lowercase(), port })
+        let host = authority.host();
+        if host.is_empty() {
+            return Err(format!("`{text}` has no host"));
+        }
+        let port = match authority.as_str()[host.len()..].strip_prefix(':') {
+            None => {
+                if tls {
+                    443
+                } else {
+                    80
+                }
+            }
+            Some(digits) => digits
+                .parse()
+                .ok()
+                .filter(|&port| port != 0)
+                .ok_or_else(|| format!("`{text}` has no valid port"))?,
+        };
+        Ok(Self { tls, host: host.to_ascii_lowercase(), port })
     }
 
     /// The same server under a name in front of the host, for virtual-host style.
@@ -56,10 +73,16 @@ impl Origin {
         }
     }
 
+    /// The host without the brackets that an IPv6 address has in a URL.
+    #[must_use]
+    pub fn bare_host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+
     /// The address, where the host is one.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
-        self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+        self.bare_host().parse().ok()
     }
 }
 
@@ -78,6 +101,8 @@ impl fmt::Display for Origin {
 pub struct Endpoint {
     /// What is signed and sent as `Host` and as the name in TLS.
     pub origin: Origin,
+    /// [`Origin::authority`] of the origin, which every signature needs.
+    pub authority: String,
     /// What is looked up, where it differs from the origin's host.
     lookup: String,
     addresses: RwLock<Arc<[SocketAddr]>>,
@@ -92,8 +117,9 @@ impl Endpoint {
         let addresses: Arc<[SocketAddr]> =
             lookup.ip().map(|ip| SocketAddr::new(ip, origin.port)).into_iter().collect();
         Self {
+            authority: origin.authority(),
             origin,
-            lookup: lookup.host.clone(),
+            lookup: lookup.bare_host().to_owned(),
             addresses: RwLock::new(addresses),
             next: AtomicUsize::new(0),
         }
@@ -119,8 +145,8 @@ impl Endpoint {
     /// There was no answer, or an empty one. The addresses of the last good answer stay in use: an
     /// outage of DNS is no outage of storage.
     pub async fn resolve(&self) -> io::Result<()> {
-        let host = self.lookup.trim_start_matches('[').trim_end_matches(']');
-        let found: Vec<_> = tokio::net::lookup_host((host, self.origin.port)).await?.collect();
+        let name = (self.lookup.as_str(), self.origin.port);
+        let found: Vec<_> = tokio::net::lookup_host(name).await?.collect();
         if found.is_empty() {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
         }
@@ -143,7 +169,19 @@ mod tests {
         ] {
             assert_eq!(Origin::parse(text).unwrap().authority(), authority);
         }
-        for text in ["s3.example.com", "ftp://s3", "https://u:p@s3", "https://s3/path", "http://"] {
+        for text in [
+            "s3.example.com",
+            "ftp://s3",
+            "https://u:p@s3",
+            "https://s3/path",
+            "https://s3?query",
+            "https://s3#fragment",
+            "http://",
+            "http://:9000",
+            "http://s3:",
+            "http://s3:0",
+            "http://s3:99999",
+        ] {
             assert!(Origin::parse(text).is_err(), "{text}");
         }
     }

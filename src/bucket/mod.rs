@@ -101,7 +101,7 @@ impl Bucket {
         options: ReadOptions<'_>,
         now: SystemTime,
     ) -> Result<Signed, Error> {
-        let host = self.endpoint.origin.authority();
+        let host = self.endpoint.authority.as_str();
         let path = self.path(key);
         let mut extra: [(&'static str, &str); 2] = [("", ""); 2];
         let mut count = 0;
@@ -116,7 +116,7 @@ impl Bucket {
         }
         let request = Request {
             method: method.as_str(),
-            host: &host,
+            host,
             path: &path,
             query: &CanonicalQuery::default(),
             headers: &extra[..count],
@@ -125,7 +125,7 @@ impl Bucket {
         let signature = self.signer.sign(&self.credentials, &request, now);
 
         let mut headers = HeaderMap::with_capacity(8);
-        let own = [("host", host.as_str())].into_iter().chain(extra[..count].iter().copied());
+        let own = [("host", host)].into_iter().chain(extra[..count].iter().copied());
         for (name, value) in own.chain(signature.iter()) {
             headers.insert(HeaderName::from_static(name), header_value(value)?);
         }

@@ -18,8 +18,8 @@ use crate::telemetry::Metrics;
 use crate::telemetry::access::AccessLog;
 use crate::transfer::storage::StorageClient;
 
-/// How long the first look-up of storage names may hold up the start.
-const FIRST_RESOLVE_MAX: Duration = Duration::from_secs(5);
+/// How long a look-up of a storage name may take, and the first one hold up the start.
+const RESOLVE_MAX: Duration = Duration::from_secs(5);
 
 /// Where the process serves.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ pub async fn serve(
 
     // Everything in here ends when the set is dropped.
     let mut background = JoinSet::new();
-    let _ = timeout(FIRST_RESOLVE_MAX, resolve_all(&plan)).await;
+    resolve_all(&plan).await;
     background.spawn(keep_resolving(Arc::clone(&plan)));
     background.spawn(probe_buckets(Arc::clone(&plan)));
     let (draining, is_draining) = watch::channel(false);
@@ -126,7 +126,11 @@ pub async fn serve(
 
     tracing::info!(clients = ?addresses.clients, admin = ?addresses.admin, "serving");
     announce(&addresses);
-    stop.await;
+    tokio::select! {
+        () = stop => {}
+        // It ends by itself only in a panic, and a process that serves nobody must not look alive.
+        _ = &mut requests => return Err(io::Error::other("the listeners ended")),
+    }
 
     // Not ready first: load balancers get the delay to notice before connections are refused.
     let _ = draining.send(true);
@@ -156,13 +160,21 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     })
 }
 
+/// Asks DNS for all endpoints at once, so that a slow name delays no other.
 async fn resolve_all(plan: &Plan) {
-    for (name, bucket) in &plan.buckets {
-        if let Err(error) = bucket.endpoint.resolve().await {
-            let endpoint = bucket.endpoint.origin.to_string();
-            tracing::warn!(bucket = name, endpoint, %error, "cannot resolve the endpoint");
-        }
+    let mut look_ups = JoinSet::new();
+    for bucket in plan.buckets.values().cloned() {
+        look_ups.spawn(async move {
+            let error = match timeout(RESOLVE_MAX, bucket.endpoint.resolve()).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no answer in time".to_owned(),
+            };
+            let endpoint = &bucket.endpoint.authority;
+            tracing::warn!(bucket = bucket.name, endpoint, error, "cannot resolve the endpoint");
+        });
     }
+    look_ups.join_all().await;
 }
 
 async fn keep_resolving(plan: Arc<Plan>) {

@@ -14,6 +14,12 @@ use crate::telemetry::Metrics;
 use pingora::protocols::http::ServerSession;
 use tokio::time::timeout;
 
+/// Admin connections open at once; more wait to be accepted.
+const CONNECTIONS_MAX: usize = 64;
+
+/// The largest header of an admin request, in bytes. Bodies are not read.
+const HEADER_BYTES_MAX: usize = 16 * 1024;
+
 /// What the admin listener tells of.
 pub struct Admin {
     /// The plan in use.
@@ -30,9 +36,10 @@ pub async fn serve(admin: Arc<Admin>, listener: TcpListener) {
     loop {
         tokio::select! {
             Some(_) = connections.join_next() => {}
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
                 Ok((stream, peer)) => {
                     let stream = ClientStream::new(stream, Some(peer));
+                    stream.connection().allowance.limit(HEADER_BYTES_MAX);
                     let session = ServerSession::new_http1(Box::new(stream));
                     let admin = Arc::clone(&admin);
                     connections.spawn(async move { answer(&admin, session).await });

@@ -29,7 +29,7 @@ use crate::transfer::client::{Client, Gone};
 use crate::transfer::download::{self, Undelivered};
 use crate::transfer::storage::StorageClient;
 use framing::{Framing, Malformed};
-use settle::{Account, Ending};
+use settle::{Ending, Open};
 use stream::Connection;
 
 /// The gateway's HTTP application. Shared by all connections.
@@ -42,16 +42,6 @@ pub struct Edge {
     pub metrics: Arc<Metrics>,
     /// The request log.
     pub access_log: AccessLog,
-}
-
-/// What became of a connection after one request.
-pub enum Next {
-    /// It may carry another request.
-    Reuse(ServerSession),
-    /// It must end; the session may still have an answer to flush.
-    Close(ServerSession),
-    /// It must be dropped as it is: an unfinished answer must not look finished.
-    Drop,
 }
 
 /// A request whose header was read and found sound.
@@ -107,16 +97,17 @@ impl Edge {
         };
         // The client may be gone; there is nobody else to tell.
         let _ = timeout(self.plan.timeouts.drain, answer).await;
-        settle::discard(session, &self.plan).await;
+        settle::linger(session, &self.plan).await;
     }
 
-    /// Serves one request of a connection.
+    /// Serves one request of a connection. The session comes back if it may carry another; else it
+    /// has ended, or is dropped as it is: an unfinished answer must not look finished.
     pub async fn serve(
         &self,
         mut session: ServerSession,
         connection: &Connection,
         draining: &mut watch::Receiver<bool>,
-    ) -> Next {
+    ) -> Option<ServerSession> {
         let limit = usize::try_from(self.plan.limits.send_rate_min.as_u64()).unwrap_or(usize::MAX);
         session.set_min_send_rate(Some(limit));
         session.set_read_timeout(Some(self.plan.timeouts.header));
@@ -124,9 +115,9 @@ impl Edge {
             Some(Ok(framing)) => framing,
             Some(Err(malformed)) => {
                 self.refuse_malformed(session, malformed).await;
-                return Next::Drop;
+                return None;
             }
-            None => return Next::Drop,
+            None => return None,
         };
         if framing == Framing::Chunked || *draining.borrow() {
             session.set_keepalive(None);
@@ -148,8 +139,9 @@ impl Edge {
         mut client: Client,
         head: &http::request::Parts,
         request: Request,
-    ) -> Next {
+    ) -> Option<ServerSession> {
         client.set_request_id(&request.id);
+        let open = Open::new(self, &request, head, client.progress());
         let now = SystemTime::now();
         let decision = tokio::select! {
             // An answer that is there at once costs no look at the connection.
@@ -157,27 +149,16 @@ impl Edge {
             decision = gateway::decide(&self.plan, &self.storage, head, now) => Ok(decision),
             gone = client.gone() => Err(gone),
         };
-        let (route, tenant, ending) = match decision {
-            Err(gone) => {
-                let route = self.plan.route(head.uri.path()).map(|(route, _)| Arc::clone(route));
-                (route, None, Ending::Gone(gone))
-            }
-            Ok(Decision { route, tenant, verdict }) => {
-                let ending = self.carry_out(&mut client, head, verdict).await;
-                (route, tenant, ending)
+        let (tenant, ending) = match decision {
+            Err(gone) => (None, Ending::Gone(gone)),
+            Ok(Decision { tenant, verdict }) => {
+                (tenant, self.carry_out(&mut client, head, verdict).await)
             }
         };
-        if route.is_none() {
-            self.metrics.unrouted.with_label_values(&["no route"]).inc();
-        }
-        settle::record(
-            self,
-            &Account { request: &request, head, route: route.as_deref(), tenant, ending: &ending },
-            &client,
-        );
+        open.settle(tenant.as_ref(), &ending);
         match ending {
             Ending::Answered | Ending::Refused(_) => self.finish(client).await,
-            Ending::Cut(_) | Ending::Gone(_) => Next::Drop,
+            Ending::Cut(_) | Ending::Gone(_) => None,
         }
     }
 
@@ -214,18 +195,17 @@ impl Edge {
     }
 
     /// Ends an answer that was sent whole.
-    async fn finish(&self, client: Client) -> Next {
+    async fn finish(&self, client: Client) -> Option<ServerSession> {
         let mut session = client.into_session();
         // It may have to wait for a client that reads nothing.
         let finished = timeout(self.plan.timeouts.header, session.finish_body()).await;
         if !matches!(finished, Ok(Ok(()))) {
-            return Next::Drop;
+            return None;
         }
         if session.is_body_done() && session.get_keepalive().is_some() {
-            return Next::Reuse(session);
+            return Some(session);
         }
-        // Closing on a client that still sends would reset the connection, and the answer with it.
-        settle::drain(&mut session, &self.plan).await;
-        Next::Close(session)
+        settle::linger(session, &self.plan).await;
+        None
     }
 }

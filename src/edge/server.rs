@@ -15,10 +15,10 @@ use tokio::io::BufWriter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
+use super::Edge;
 use super::stream::{ClientStream, Connection};
-use super::{Edge, Next};
 
 /// A pause after `accept` failed for want of file descriptors: without it the loop would spin.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -35,7 +35,8 @@ pub async fn serve(edge: Arc<Edge>, listeners: Vec<TcpListener>, draining: watch
         let (edge, slots) = (Arc::clone(&edge), Arc::clone(&slots));
         loops.spawn(accept_loop(edge, listener, slots, draining.clone()));
     }
-    while loops.join_next().await.is_some() {}
+    // One that panicked leaves an address unserved: better to end, and be started again.
+    while let Some(Ok(())) = loops.join_next().await {}
 }
 
 async fn accept_loop(
@@ -105,16 +106,8 @@ pub async fn serve_connection<S>(
     let connection: Connection = stream.connection();
     let mut session = ServerSession::new_http1(Box::new(stream));
     loop {
-        let reusable = match edge.serve(session, &connection, &mut draining).await {
-            Next::Reuse(session) => session.finish().await,
-            Next::Close(mut session) => {
-                // It flushes first, and a client that reads nothing would hold it for ever.
-                let _ = timeout(edge.plan.timeouts.drain, session.shutdown()).await;
-                return;
-            }
-            Next::Drop => return,
-        };
-        let Ok(Some(reusable)) = reusable else { return };
+        let Some(answered) = edge.serve(session, &connection, &mut draining).await else { return };
+        let Ok(Some(reusable)) = answered.finish().await else { return };
         let (stream, _) = reusable.into_parts();
         session = ServerSession::new_http1(stream);
     }

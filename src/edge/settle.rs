@@ -1,5 +1,6 @@
 //! After the answer: the log line, the metrics, the rest of the request's body.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use http::header;
@@ -10,10 +11,13 @@ use tokio::time::timeout;
 
 use super::{Edge, Request, identity};
 use crate::auth::Tenant;
-use crate::error::Error;
-use crate::plan::{Plan, Route};
+use crate::error::{Error, Kind};
+use crate::plan::Plan;
 use crate::telemetry::access::{Line, microseconds, timestamp};
-use crate::transfer::client::{Client, Gone};
+use crate::transfer::client::{Gone, Progress};
+
+/// The longest error text in the log, in bytes.
+const ERROR_BYTES_MAX: usize = 512;
 
 /// How a request ended.
 pub(super) enum Ending {
@@ -27,62 +31,91 @@ pub(super) enum Ending {
     Gone(Gone),
 }
 
-/// What is known of a request when it is over.
-pub(super) struct Account<'a> {
-    pub(super) request: &'a Request,
-    pub(super) head: &'a Parts,
-    pub(super) route: Option<&'a Route>,
-    pub(super) tenant: Option<Tenant>,
-    pub(super) ending: &'a Ending,
+/// A request that is being answered. However that ends, it is counted and logged: dropped without
+/// [`Open::settle`], it was ended with the process.
+pub(super) struct Open<'a> {
+    edge: &'a Edge,
+    request: &'a Request,
+    head: &'a Parts,
+    progress: Arc<Progress>,
+    settled: bool,
 }
 
-/// Counts a request and logs it.
-pub(super) fn record(edge: &Edge, account: &Account<'_>, client: &Client) {
-    let Account { request, head, route, tenant, ending } = account;
-    let duration = request.began.elapsed();
-    let (kind, error) = match ending {
-        Ending::Answered => (None, None),
-        Ending::Refused(error) | Ending::Cut(error) => (Some(error.kind()), Some(chain(error))),
-        Ending::Gone(gone) => (None, Some(gone.to_string())),
-    };
-    if let Some(route) = route {
-        match ending {
-            Ending::Gone(_) => route.metrics.client_gone.inc(),
-            _ => route.metrics.requests(kind).inc(),
+impl<'a> Open<'a> {
+    pub(super) fn new(
+        edge: &'a Edge,
+        request: &'a Request,
+        head: &'a Parts,
+        progress: Arc<Progress>,
+    ) -> Self {
+        Self { edge, request, head, progress, settled: false }
+    }
+
+    /// Counts and logs a request that has ended.
+    pub(super) fn settle(mut self, tenant: Option<&Tenant>, ending: &Ending) {
+        self.settled = true;
+        self.record(tenant, ending);
+    }
+
+    fn record(&self, tenant: Option<&Tenant>, ending: &Ending) {
+        let Self { edge, request, head, progress, .. } = self;
+        let route = edge.plan.route(head.uri.path()).map(|(route, _)| route);
+        let duration = request.began.elapsed();
+        let (kind, error) = match ending {
+            Ending::Answered => (None, None),
+            Ending::Refused(error) | Ending::Cut(error) => (Some(error.kind()), Some(chain(error))),
+            Ending::Gone(gone) => (None, Some(gone.to_string())),
+        };
+        match (route, ending) {
+            (Some(route), Ending::Gone(_)) => route.metrics.client_gone.inc(),
+            (Some(route), _) => route.metrics.requests(kind).inc(),
+            (None, _) => edge.metrics.unrouted.with_label_values(&["no route"]).inc(),
         }
-        route.metrics.seconds.observe(duration.as_secs_f64());
-        route.metrics.sent_bytes.inc_by(client.sent());
+        if let Some(route) = route {
+            route.metrics.seconds.observe(duration.as_secs_f64());
+            route.metrics.sent_bytes.inc_by(progress.sent());
+        }
+        let cut = matches!(ending, Ending::Cut(_));
+        if cut {
+            tracing::error!(request_id = request.id, error, "an answer was cut");
+        }
+        if !edge.access_log.is_on() {
+            return;
+        }
+        let peer = request.connection.peer.map(|peer| peer.ip());
+        edge.access_log.write(&Line {
+            time: timestamp(SystemTime::now()),
+            request_id: &request.id,
+            client: identity::client_address(&edge.plan, &head.headers, peer),
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            route: route.map(|route| route.path.as_str()),
+            dialect: route.map(|route| route.dialect.name()),
+            tenant: tenant.map(Tenant::as_str),
+            status: progress.status(),
+            kind: match ending {
+                Ending::Gone(_) => Some("client_gone"),
+                _ => kind.map(Kind::name),
+            },
+            cut,
+            error,
+            bytes: progress.sent(),
+            duration_us: microseconds(duration),
+            user_agent: head.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()),
+        });
     }
-    if matches!(ending, Ending::Cut(_)) {
-        tracing::error!(request_id = request.id, error, "an answer was cut");
-    }
-    if !edge.access_log.is_on() {
-        return;
-    }
-    let peer = request.connection.peer.map(|peer| peer.ip());
-    edge.access_log.write(&Line {
-        time: timestamp(SystemTime::now()),
-        request_id: &request.id,
-        client: identity::client_address(&edge.plan, &head.headers, peer),
-        method: head.method.as_str(),
-        path: head.uri.path(),
-        route: route.map(|route| route.path.as_str()),
-        dialect: route.map(|route| route.dialect.name()),
-        tenant: tenant.as_ref().map(Tenant::as_str),
-        status: client.status().map_or(0, |status| status.as_u16()),
-        kind: match ending {
-            Ending::Gone(_) => Some("client_gone"),
-            _ => kind.map(crate::error::Kind::name),
-        },
-        cut: matches!(ending, Ending::Cut(_)),
-        error,
-        bytes: client.sent(),
-        duration_us: microseconds(duration),
-        user_agent: head.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()),
-    });
 }
 
-/// An error with its causes.
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        if !self.settled {
+            let error = Error::Internal("the request was ended with the process".into());
+            self.record(None, &Ending::Cut(error));
+        }
+    }
+}
+
+/// An error with its causes, cut to a length that suits a log: some causes quote what storage sent.
 fn chain(error: &Error) -> String {
     use std::error::Error as _;
     let mut text = error.to_string();
@@ -92,35 +125,25 @@ fn chain(error: &Error) -> String {
         text.push_str(&error.to_string());
         cause = error.source();
     }
+    if text.len() > ERROR_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(ERROR_BYTES_MAX));
+        text.push_str("...");
+    }
     text
 }
 
-/// Ends a connection whose request made no sense. Where its body would end is anybody's guess, so
-/// bytes are read, within the limits, and not understood; Pingora reads bodies of requests only.
-pub(super) async fn discard(mut session: ServerSession, plan: &Plan) {
+/// Ends a connection after its last answer: closes our side and reads what the client still sends,
+/// within the limits, since closing on unread bytes would reset the connection and take the end of
+/// the answer with it.
+///
+/// Where a body or a next request begins is not asked: the bytes are read and not understood.
+pub(super) async fn linger(mut session: ServerSession, plan: &Plan) {
     let read = async {
         // It flushes first, and a client that reads nothing would hold it for ever.
         session.shutdown().await;
         let ServerSession::H1(session) = session else { return };
         let mut bytes = session.into_inner().take(plan.limits.drain_size.as_u64());
         let _ = copy(&mut bytes, &mut sink()).await;
-    };
-    // Too slow or too much: the connection ends either way.
-    let _ = timeout(plan.timeouts.drain, read).await;
-}
-
-/// Reads what a client still sends after its answer, within the limits, so that it gets to read
-/// that answer before the connection ends.
-pub(super) async fn drain(session: &mut ServerSession, plan: &Plan) {
-    let size_max = usize::try_from(plan.limits.drain_size.as_u64()).unwrap_or(usize::MAX);
-    let read = async {
-        let mut read = 0;
-        while let Ok(Some(bytes)) = session.read_request_body().await {
-            read += bytes.len();
-            if read > size_max {
-                return;
-            }
-        }
     };
     // Too slow or too much: the connection ends either way.
     let _ = timeout(plan.timeouts.drain, read).await;

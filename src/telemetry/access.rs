@@ -69,7 +69,7 @@ pub fn timestamp(now: SystemTime) -> String {
 
 /// The way to standard output: a bounded buffer and a thread that empties it.
 ///
-/// A full pipe stalls no request, and a busy gateway writes once per [`GATHERED_FOR`], not once per
+/// A full pipe stalls no request, and a busy gateway writes once in 10 ms, not once per
 /// request: waking a thread costs more than making the line.
 #[derive(Clone)]
 pub struct AccessLog {

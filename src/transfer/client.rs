@@ -1,5 +1,7 @@
 //! The client's side of an answer.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,14 +27,34 @@ impl From<BError> for Gone {
     }
 }
 
+/// How far an answer has got, for whoever settles it.
+#[derive(Debug, Default)]
+pub struct Progress {
+    status: AtomicU16,
+    sent: AtomicU64,
+}
+
+impl Progress {
+    /// The status sent; 0 before there is one.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status.load(Ordering::Relaxed)
+    }
+
+    /// Body bytes sent.
+    #[must_use]
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+}
+
 /// A client connection while its request is answered.
 pub struct Client {
     session: ServerSession,
     watched: bool,
     write_timeout: Duration,
     request_id: Option<HeaderValue>,
-    status: Option<StatusCode>,
-    sent: u64,
+    progress: Arc<Progress>,
 }
 
 impl Client {
@@ -43,7 +65,7 @@ impl Client {
         // While a body is unread, what arrives is body; then nobody can tell whether the client is
         // still there, and the connection is closed after the answer anyway.
         let watched = session.is_body_done();
-        Self { session, watched, write_timeout, request_id: None, status: None, sent: 0 }
+        Self { session, watched, write_timeout, request_id: None, progress: Arc::default() }
     }
 
     /// Names the request in its answer.
@@ -88,7 +110,7 @@ impl Client {
         timeout(self.write_timeout, self.session.write_response_header(head))
             .await
             .map_err(|_| Gone("it did not take the head of the answer in time".to_owned()))??;
-        self.status = Some(status);
+        self.progress.status.store(status.as_u16(), Ordering::Relaxed);
         Ok(())
     }
 
@@ -107,7 +129,7 @@ impl Client {
             }
             other => other.write_response_body(Bytes::copy_from_slice(bytes), false).await?,
         }
-        self.sent += bytes.len() as u64;
+        self.progress.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(())
     }
 
@@ -124,16 +146,10 @@ impl Client {
         self.write(&body).await
     }
 
-    /// The status sent, once there is one.
+    /// How far the answer has got, now and later.
     #[must_use]
-    pub const fn status(&self) -> Option<StatusCode> {
-        self.status
-    }
-
-    /// Body bytes sent.
-    #[must_use]
-    pub const fn sent(&self) -> u64 {
-        self.sent
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
     }
 
     /// The session back, for whoever ends or reuses the connection.

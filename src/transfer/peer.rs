@@ -48,7 +48,7 @@ impl Peer for StoragePeer {
     }
 
     fn sni(&self) -> &str {
-        &self.endpoint.origin.host
+        self.endpoint.origin.bare_host()
     }
 
     fn reuse_hash(&self) -> u64 {

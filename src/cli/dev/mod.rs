@@ -3,7 +3,7 @@
 pub mod folder;
 mod samples;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -86,9 +86,13 @@ async fn start(arguments: &Arguments) -> io::Result<()> {
     let token = jwt::mint(folder.jwt_secret(), claims, TOKEN_TTL, SystemTime::now())
         .map_err(io::Error::other)?;
     let demo = Demo { folder, endpoint, token, samples };
-    let announce = |addresses: &Addresses| match arguments.json {
-        true => println!("{}", demo.to_json(addresses)),
-        false => print!("{}", demo.instructions(addresses)),
+    let announce = |addresses: &Addresses| {
+        let text = match arguments.json {
+            true => format!("{}\n", demo.to_json(addresses)),
+            false => demo.instructions(addresses),
+        };
+        // Whoever started this may have stopped reading; `print!` would panic.
+        let _ = io::stdout().write_all(text.as_bytes());
     };
     let served = serve::serve(plan, metrics, announce, serve::stop_signal()).await;
     server.abort();

@@ -94,8 +94,8 @@ async fn a_body_without_an_end_is_not_read_to_it() {
         assert_eq!(client.response().await.status, 405, "{length}");
         let chunk = format!("400\r\n{}\r\n", "x".repeat(0x400));
         let taken = client.send_until_closed(chunk.as_bytes()).await;
-        // The limit, and one read buffer that was full when it was passed.
-        assert!((32 * 1024..128 * 1024).contains(&taken), "{length}: {taken} bytes");
+        // Whole chunks below the limit, and what a buffer or two still took.
+        assert!((31 * 1024..128 * 1024).contains(&taken), "{length}: {taken} bytes");
         assert_eq!(client.rest().await, b"");
     }
 }
