@@ -52,6 +52,8 @@ pub enum Verdict {
 
 /// A download that was granted and signed.
 pub struct Download {
+    /// The route it was granted on.
+    pub route: Arc<Route>,
     /// The request to storage.
     pub signed: Signed,
     /// Key of the object, to forget it when storage no longer has it.
@@ -85,7 +87,7 @@ pub async fn decide(
 
 /// The whole product, in order. `tenant` is for the log, which wants it for refusals too.
 async fn admit(
-    route: &Route,
+    route: &Arc<Route>,
     storage: &impl Storage,
     head: &Parts,
     rest: &str,
@@ -172,7 +174,7 @@ fn described(route: &Route, head: &Parts, call: &Call, object: &ObjectHead) -> R
 }
 
 fn download(
-    route: &Route,
+    route: &Arc<Route>,
     call: Call,
     key: Key,
     etag: &str,
@@ -186,7 +188,7 @@ fn download(
     };
     let options = ReadOptions { range: asked.as_deref(), checksum: route.trust_storage_checksum };
     let signed = route.bucket.sign_read(Method::GET, &key, options, now)?;
-    Ok(Verdict::Download(Box::new(Download { signed, key, call, range })))
+    Ok(Verdict::Download(Box::new(Download { route: Arc::clone(route), signed, key, call, range })))
 }
 
 fn redirect(

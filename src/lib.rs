@@ -1,4 +1,67 @@
 //! casgate: a gateway in front of S3-compatible object storage.
+//!
+//! It authenticates callers, turns the names clients use into S3 keys, and answers with a presigned
+//! redirect or streams the object, verified against its digest. This page is the map: modules in
+//! the order a request meets them, then what never happens where, then the reasons for the choices
+//! that could have gone otherwise.
+//!
+//! ```text
+//! bytes ──edge──> head ──gateway──> route ─parse─> Call ─authorize─> Grant ─layout─> Key ─sign─> Signed
+//!                                                                                                 │
+//!      log, metrics <──settle── bytes <──transfer── answer of storage <───────── redirect or stream
+//! ```
+//!
+//! # Modules, in request order
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`cli`] | one file per subcommand; `serve` takes a plan to a process that serves and back |
+//! | [`config`] | the YAML as types, no logic |
+//! | [`plan`] | `Config` to `Plan`: names resolved, rules compiled, every problem listed |
+//! | [`edge`] | connections: deadlines, framing, reuse, drain; the admin listener |
+//! | [`gateway`] | `decide` and `admit`: one request, top to bottom |
+//! | [`dialect`] | wire protocols: request to `Call`, outcome or error back to an answer |
+//! | [`auth`] | `authorize`: credential, JWT, rules, and the `Grant` they earn |
+//! | [`conditions`] | `If-*` and `Range` for content that names itself |
+//! | [`content`] | digests, file names, and the layout that makes keys of them |
+//! | [`bucket`] | addresses, signatures, the meaning of storage's answers, what is remembered |
+//! | [`transfer`] | the copy loop between storage and client |
+//! | [`reply`] | answers made here, and the headers all dialects share |
+//! | [`error`] | `Error` for the log, `Kind` for machines |
+//! | [`telemetry`] | metrics, access log, the process's own log |
+//!
+//! # What never happens
+//!
+//! - No request reaches a bucket without a [`auth::Grant`], and nothing outside of [`auth`] can make
+//!   one. No header, and no method, goes around it.
+//! - No header, path byte or framing of a client's request reaches storage: a request to storage is
+//!   built from nothing ([`bucket::Bucket::sign_read`]).
+//! - No client gets as many bytes as `Content-Length` announced unless they hash to the digest, or
+//!   the route trusts storage's checksum, or the client asked for a part ([`transfer::copy`]).
+//! - No body is held in memory beyond one read buffer of 64 KiB, whatever the content's size.
+//! - No connection is used again after anything about its framing was unclear, after a chunked
+//!   request, or after an answer that is not whole.
+//! - No name is looked up in a request; DNS is asked in the background ([`bucket::endpoint`]).
+//! - No credential and no signed query is logged: the access log has paths only.
+//! - [`content`], [`dialect`], [`conditions`] and [`auth`] do no I/O and read no clock; only [`edge`],
+//!   [`transfer`] and [`cli`] name Pingora (`tests/it/layers.rs` holds the code to that).
+//!
+//! # Why it is like this
+//!
+//! - **An accept loop of our own** ([`edge::server`]) under Pingora's sessions. Pingora's server
+//!   sleeps its whole grace period after SIGTERM, aborts when an address is in use, cannot say
+//!   which port it got, and reads up to 1 MiB of header per connection before it refuses.
+//! - **Storage over HTTP/1.1** ([`transfer::storage`]) with Pingora's pool: S3 speaks nothing else,
+//!   and its session lends its read buffer, so that bytes go from storage to client uncopied.
+//! - **The last chunk is held back by order, not by a buffer**: a chunk is hashed before it is
+//!   written, and the one that completes the length is written only if the hash is right.
+//! - **JWTs are parsed here, verified by a library.** The library's parser takes duplicate members
+//!   and unknown critical headers; its signatures are what it is good at.
+//! - **The embedded S3 server of `casgate dev`** is `s3s` with a store of our own instead of
+//!   `s3s-fs`, whose file names cannot hold keys of more than some hundred bytes, and which puts a
+//!   body in place before it has checked it ([`cli::dev_s3`]).
+//! - **The system's allocator**: another one gained nothing that could be measured and doubled the
+//!   memory (`benches/README.md`).
 
 pub mod auth;
 pub mod bucket;

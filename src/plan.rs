@@ -1,6 +1,7 @@
 //! From [`Config`] to something that runs: names resolved, templates and rules compiled, secrets
 //! read. A [`Plan`] in hand is one that works; all that is wrong is reported at once.
 
+mod bounds;
 mod buckets;
 mod issuers;
 mod routes;
@@ -111,12 +112,14 @@ impl Plan {
     /// Every problem of the configuration, not only the first.
     pub fn compile(config: Config, metrics: &Metrics) -> Result<Self, Vec<Problem>> {
         let mut problems = Problems::default();
+        bounds::check(&config.limits, &config.timeouts, &mut problems);
         let public_origin = public_origin(config.public_url.as_deref(), &mut problems);
         let verdicts = Arc::new(VerdictMemory::new(config.limits.remembered_verdicts));
 
-        let buckets = sections(config.buckets, "buckets", &mut problems, |at, bucket, problems| {
-            buckets::compile(at, bucket, &config.limits, problems)
-        });
+        let buckets =
+            sections(config.buckets, "buckets", &mut problems, |name, bucket, problems| {
+                buckets::compile(name, bucket, &config.limits, metrics, problems)
+            });
         let issuers = sections(config.issuers, "issuers", &mut problems, issuers::compile);
         let context = routes::Context {
             public_origin: public_origin.as_deref(),

@@ -45,7 +45,11 @@ fn bearer(value: &[u8]) -> Result<&str, Error> {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => {
             Ok(rest.trim_start_matches(' '))
         }
-        _ => Err(malformed("the Authorization header is not of the Bearer scheme")),
+        // Another scheme may be meant for somebody else on the way; none of ours was given.
+        _ => Err(Error::credential(
+            Kind::CredentialMissing,
+            "the Authorization header is not of the Bearer scheme",
+        )),
     }
 }
 

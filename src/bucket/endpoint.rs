@@ -41,8 +41,7 @@ impl Origin {
         Ok(Self { tls, host: authority.host().to_ascii_lowercase(), port })
     }
 
-    /// The same server under a name in front of the host, for virtual-host style. An address stays
-    /// reachable as it is, since nothing can stand in front of it in DNS.
+    /// The same server under a name in front of the host, for virtual-host style.
     #[must_use]
     pub fn with_prefix(&self, prefix: &str) -> Self {
         Self { host: format!("{prefix}.{}", self.host), ..self.clone() }
@@ -106,6 +105,12 @@ impl Endpoint {
         let addresses = self.addresses.read().unwrap_or_else(PoisonError::into_inner);
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         addresses.get(turn.checked_rem(addresses.len())?).copied()
+    }
+
+    /// Whether there is more than one address, so that trying the next makes sense.
+    #[must_use]
+    pub fn has_alternatives(&self) -> bool {
+        self.addresses.read().unwrap_or_else(PoisonError::into_inner).len() > 1
     }
 
     /// Asks DNS again.

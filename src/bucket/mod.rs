@@ -20,6 +20,7 @@ use http::{Method, StatusCode};
 use crate::config::ForbiddenMeans;
 use crate::content::layout::Key;
 use crate::error::{Error, Kind};
+use crate::telemetry::BucketMetrics;
 use credentials::Credentials;
 use endpoint::{Endpoint, Origin};
 use memory::ObjectMemory;
@@ -53,6 +54,8 @@ pub struct Bucket {
     pub objects: ObjectMemory,
     /// Keeps the signing key of the day.
     pub signer: Signer,
+    /// This bucket's counters.
+    pub metrics: BucketMetrics,
 }
 
 /// A signed request, ready to be sent to `endpoint`.
@@ -179,9 +182,10 @@ impl Bucket {
         if status != StatusCode::OK {
             return Err(answer::error(status, headers, b"", self.forbidden_means));
         }
-        object::content_length(headers).map(|size| ObjectHead::read(headers, size)).ok_or_else(
-            || Error::storage(Kind::StorageFailed, "storage answered HEAD without a length"),
-        )
+        let size = object::content_length(headers).ok_or_else(|| {
+            Error::storage(Kind::StorageFailed, "storage answered HEAD without a length")
+        })?;
+        Ok(ObjectHead::read(headers, size).detached())
     }
 }
 

@@ -41,6 +41,19 @@ impl ObjectHead {
             checksum_sha256: headers.get(CHECKSUM).filter(|_| !composite).cloned(),
         }
     }
+
+    /// The same facts in memory of their own. Values as they were read share the buffer of the
+    /// whole answer's head, which would live as long as they are remembered.
+    #[must_use]
+    pub fn detached(self) -> Self {
+        let copy = |value: HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
+        Self {
+            content_type: self.content_type.and_then(copy),
+            last_modified: self.last_modified.and_then(copy),
+            checksum_sha256: self.checksum_sha256.and_then(copy),
+            ..self
+        }
+    }
 }
 
 /// `Content-Length` of an answer: None where it is absent or no number.

@@ -1,5 +1,6 @@
 //! `casgate run FILE`
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,16 +31,21 @@ pub(super) fn execute(arguments: &Arguments) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    log::start(plan.log.level);
+    let log = log::start(plan.log.level);
     for warning in &plan.warnings {
         tracing::warn!(place = warning.path, "{}", warning.message);
     }
     let announce = |addresses: &serve::Addresses| {
         if arguments.json {
-            println!("{}", json!({ "url": addresses.url(), "admin_url": addresses.admin_url() }));
+            let line = json!({ "url": addresses.url(), "admin_url": addresses.admin_url() });
+            // Whoever asked for the line and left does not want it any more; `println!` would panic.
+            let _ = writeln!(io::stdout(), "{line}");
         }
     };
-    let served = serve::block_on(serve::serve(plan, metrics, announce, serve::stop_signal()));
+    let served = serve::block_on(async {
+        serve::serve(plan, metrics, announce, serve::stop_signal()).await
+    });
+    log.finish();
     match served.and_then(|result| result) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(error),

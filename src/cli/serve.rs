@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use crate::bucket::control;
@@ -56,18 +56,22 @@ pub fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
     Ok(output)
 }
 
-/// Completes at SIGTERM or SIGINT.
-pub async fn stop_signal() {
+/// Completes at SIGTERM or SIGINT, counted from this call: a signal that comes before anybody waits
+/// is not lost. Call it on a runtime.
+pub fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        match signals {
+            (Ok(mut terminate), Ok(mut interrupt)) => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
             }
+            // Without handlers the signals end the process at once, as they do by default.
+            _ => std::future::pending().await,
         }
-        // Without handlers the signals end the process at once, as they do by default.
-        _ => std::future::pending().await,
     }
 }
 
@@ -115,7 +119,7 @@ pub async fn serve(
         true => AccessLog::start(dropped).map(|(log, writer)| (log, Some(writer)))?,
         false => (AccessLog::off(dropped), None),
     };
-    let storage = StorageClient::new(&plan.limits, &plan.timeouts, Arc::clone(&metrics));
+    let storage = StorageClient::new(&plan.limits, &plan.timeouts);
     let edge = Arc::new(Edge { plan: Arc::clone(&plan), storage, metrics, access_log });
     let (closing, is_closing) = watch::channel(false);
     let mut requests = tokio::spawn(server::serve(edge, listeners, is_closing));
@@ -129,16 +133,21 @@ pub async fn serve(
     tracing::info!(delay = ?plan.shutdown.delay, drain = ?plan.shutdown.drain, "stopping");
     sleep(plan.shutdown.delay).await;
     let _ = closing.send(true);
-    if timeout(plan.shutdown.drain, &mut requests).await.is_err() {
-        tracing::warn!("requests were still in flight at the end of the drain time");
-        requests.abort();
-        let _ = requests.await;
-    }
+    drain(&mut requests, plan.shutdown.drain).await;
     if let Some(writer) = writer {
         writer.finish();
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits for the requests in flight, and ends those that are still there after `time`.
+async fn drain(requests: &mut JoinHandle<()>, time: Duration) {
+    if timeout(time, &mut *requests).await.is_err() {
+        tracing::warn!("requests were still in flight at the end of the drain time");
+        requests.abort();
+        let _ = requests.await;
+    }
 }
 
 async fn bind(address: SocketAddr) -> io::Result<TcpListener> {

@@ -94,6 +94,21 @@ impl Layout {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Tenant))
     }
 
+    /// Whether keys have segments `.` or `..`. Storage takes them, but clients resolve them in a URL
+    /// before they send it (RFC 3986 section 5.2.4), and then its signature is wrong.
+    #[must_use]
+    pub fn has_dot_segments(&self) -> bool {
+        let text: String = self
+            .pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Literal(text) => text.as_str(),
+                Piece::Hex | Piece::Tenant => "name",
+            })
+            .collect();
+        text.split('/').any(|segment| matches!(segment, "." | ".."))
+    }
+
     /// The key of a content.
     ///
     /// # Errors
@@ -155,6 +170,15 @@ mod tests {
         ] {
             let problem = Layout::parse(template).unwrap_err();
             assert!(problem.contains(expected), "{template}: {problem}");
+        }
+    }
+
+    #[test]
+    fn dot_segments_are_found() {
+        for (template, expected) in
+            [("../{hex}", true), ("a/./{hex}", true), ("a/..{hex}", false), ("{hex}.x", false)]
+        {
+            assert_eq!(Layout::parse(template).unwrap().has_dot_segments(), expected, "{template}");
         }
     }
 

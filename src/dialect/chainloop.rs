@@ -74,7 +74,9 @@ impl Dialect for Chainloop {
     }
 
     fn refuse(&self, head: &Parts, kind: Kind, message: &str) -> Reply {
-        if let (Kind::CredentialMissing, Some(login)) = (kind, &self.login) {
+        if let (Kind::CredentialMissing, Some(login)) = (kind, &self.login)
+            && !head.headers.contains_key(header::AUTHORIZATION)
+        {
             return to_login(head, login);
         }
         let (status, reason, text) = refusal(kind, message);

@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::gateway::{self, Decision, Verdict};
-use crate::plan::{Plan, Route};
+use crate::plan::Plan;
 use crate::reply::{self, Reply};
 use crate::telemetry::Metrics;
 use crate::telemetry::access::AccessLog;
@@ -163,7 +163,7 @@ impl Edge {
                 (route, None, Ending::Gone(gone))
             }
             Ok(Decision { route, tenant, verdict }) => {
-                let ending = self.carry_out(&mut client, head, route.as_deref(), verdict).await;
+                let ending = self.carry_out(&mut client, head, verdict).await;
                 (route, tenant, ending)
             }
         };
@@ -185,27 +185,21 @@ impl Edge {
         &self,
         client: &mut Client,
         head: &http::request::Parts,
-        route: Option<&Route>,
         verdict: Verdict,
     ) -> Ending {
-        match (verdict, route) {
-            (Verdict::Reply(reply), _) => self.reply(client, reply, None).await,
-            (Verdict::Refuse(reply, error), _) => self.reply(client, reply, Some(error)).await,
-            (Verdict::Download(download), Some(route)) => {
-                let delivered =
-                    download::deliver(client, &self.storage, route, head, *download).await;
-                match delivered {
-                    Ok(()) => Ending::Answered,
-                    Err(Undelivered::Gone(gone)) => Ending::Gone(gone),
-                    Err(Undelivered::Cut(error)) => Ending::Cut(error),
-                    Err(Undelivered::Refused(error)) => {
-                        let reply = gateway::refusal(route, head, &error);
-                        self.reply(client, reply, Some(error)).await
-                    }
-                }
-            }
-            (Verdict::Download(_), None) => {
-                Ending::Cut(Error::Internal("a download without a route".into()))
+        let download = match verdict {
+            Verdict::Reply(reply) => return self.reply(client, reply, None).await,
+            Verdict::Refuse(reply, error) => return self.reply(client, reply, Some(error)).await,
+            Verdict::Download(download) => download,
+        };
+        let route = Arc::clone(&download.route);
+        match download::deliver(client, &self.storage, head, *download).await {
+            Ok(()) => Ending::Answered,
+            Err(Undelivered::Gone(gone)) => Ending::Gone(gone),
+            Err(Undelivered::Cut(error)) => Ending::Cut(error),
+            Err(Undelivered::Refused(error)) => {
+                let reply = gateway::refusal(&route, head, &error);
+                self.reply(client, reply, Some(error)).await
             }
         }
     }
@@ -222,7 +216,9 @@ impl Edge {
     /// Ends an answer that was sent whole.
     async fn finish(&self, client: Client) -> Next {
         let mut session = client.into_session();
-        if session.finish_body().await.is_err() {
+        // It may have to wait for a client that reads nothing.
+        let finished = timeout(self.plan.timeouts.header, session.finish_body()).await;
+        if !matches!(finished, Ok(Ok(()))) {
             return Next::Drop;
         }
         if session.is_body_done() && session.get_keepalive().is_some() {

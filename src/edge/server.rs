@@ -15,7 +15,7 @@ use tokio::io::BufWriter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::stream::{ClientStream, Connection};
 use super::{Edge, Next};
@@ -108,7 +108,8 @@ pub async fn serve_connection<S>(
         let reusable = match edge.serve(session, &connection, &mut draining).await {
             Next::Reuse(session) => session.finish().await,
             Next::Close(mut session) => {
-                session.shutdown().await;
+                // It flushes first, and a client that reads nothing would hold it for ever.
+                let _ = timeout(edge.plan.timeouts.drain, session.shutdown()).await;
                 return;
             }
             Next::Drop => return,

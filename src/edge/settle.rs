@@ -98,11 +98,15 @@ fn chain(error: &Error) -> String {
 /// Ends a connection whose request made no sense. Where its body would end is anybody's guess, so
 /// bytes are read, within the limits, and not understood; Pingora reads bodies of requests only.
 pub(super) async fn discard(mut session: ServerSession, plan: &Plan) {
-    session.shutdown().await;
-    let ServerSession::H1(session) = session else { return };
-    let mut bytes = session.into_inner().take(plan.limits.drain_size.as_u64());
+    let read = async {
+        // It flushes first, and a client that reads nothing would hold it for ever.
+        session.shutdown().await;
+        let ServerSession::H1(session) = session else { return };
+        let mut bytes = session.into_inner().take(plan.limits.drain_size.as_u64());
+        let _ = copy(&mut bytes, &mut sink()).await;
+    };
     // Too slow or too much: the connection ends either way.
-    let _ = timeout(plan.timeouts.drain, copy(&mut bytes, &mut sink())).await;
+    let _ = timeout(plan.timeouts.drain, read).await;
 }
 
 /// Reads what a client still sends after its answer, within the limits, so that it gets to read

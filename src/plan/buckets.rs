@@ -1,6 +1,11 @@
 //! `buckets.*`
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_credential_types::provider::ProvideCredentials as _;
 
 use super::{Problems, secrets};
 use crate::bucket::Bucket;
@@ -9,11 +14,13 @@ use crate::bucket::endpoint::{Endpoint, Origin};
 use crate::bucket::memory::ObjectMemory;
 use crate::bucket::sigv4::{Signer, encode_key_path};
 use crate::config::{self, Addressing, Limits, SecretSource};
+use crate::telemetry::Metrics;
 
 pub(super) fn compile(
     name: &str,
     bucket: config::Bucket,
     limits: &Limits,
+    metrics: &Metrics,
     problems: &mut Problems,
 ) -> Option<Bucket> {
     let at = |key: &str| format!("buckets.{name}.{key}");
@@ -66,6 +73,7 @@ pub(super) fn compile(
         credentials: credentials?,
         forbidden_means: bucket.forbidden_means,
         objects: ObjectMemory::new(limits.remembered_objects),
+        metrics: metrics.bucket(name),
     })
 }
 
@@ -90,18 +98,7 @@ fn credentials(
     problems: &mut Problems,
 ) -> Option<Credentials> {
     match source {
-        config::Credentials::Environment => {
-            let mut variable =
-                |name: &str| problems.check(at, secrets::read(&SecretSource::Env(name.to_owned())));
-            let access_key_id = variable("AWS_ACCESS_KEY_ID");
-            let secret_access_key = variable("AWS_SECRET_ACCESS_KEY");
-            Some(Credentials {
-                access_key_id: access_key_id?,
-                secret_access_key: secret_access_key?,
-                session_token: std::env::var("AWS_SESSION_TOKEN").ok(),
-                expires: None,
-            })
-        }
+        config::Credentials::Environment => problems.check(at, environment()),
         config::Credentials::Static(keys) => {
             let mut secret = |key: &str, source: &SecretSource| {
                 problems.check(&format!("{at}.static.{key}"), secrets::read(source))
@@ -120,5 +117,25 @@ fn credentials(
                 expires: None,
             })
         }
+    }
+}
+
+/// The credentials of AWS's environment variables, read by AWS's own provider.
+fn environment() -> Result<Credentials, String> {
+    let provider = EnvironmentVariableCredentialsProvider::new();
+    let credentials = pin!(provider.provide_credentials());
+    // The provider looks into the environment and waits for nothing.
+    match credentials.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(found)) => Ok(Credentials {
+            access_key_id: found.access_key_id().to_owned(),
+            secret_access_key: found.secret_access_key().to_owned(),
+            session_token: found.session_token().map(str::to_owned),
+            expires: found.expiry(),
+        }),
+        Poll::Ready(Err(_)) => {
+            Err("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set in the environment"
+                .to_owned())
+        }
+        Poll::Pending => Err("the environment did not answer".to_owned()),
     }
 }

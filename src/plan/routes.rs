@@ -54,6 +54,10 @@ pub(super) fn compile(
         problems.add(&format!("{at}.layout"), message);
         return None;
     }
+    if delivery != Delivery::Stream && layout.has_dot_segments() {
+        let message = "clients resolve dot segments in a redirect, and then it is refused; stream";
+        problems.add(&format!("{at}.layout"), message);
+    }
     if delivery == Delivery::Redirect && (route.trust_storage_checksum || route.revalidate) {
         problems.warn(at, "trust_storage_checksum and revalidate change nothing for redirects");
     }

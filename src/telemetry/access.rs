@@ -5,14 +5,18 @@
 
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use prometheus::IntCounter;
 use serde::Serialize;
 
-/// Lines that may wait for standard output.
-const QUEUE_LINES_MAX: usize = 8192;
+/// How much may wait for standard output, in bytes.
+const BUFFER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How long lines gather before they are written together.
+const GATHERED_FOR: Duration = Duration::from_millis(10);
 
 /// What is said of a request.
 #[derive(Debug, Default, Serialize)]
@@ -63,11 +67,32 @@ pub fn timestamp(now: SystemTime) -> String {
     humantime::format_rfc3339_millis(now).to_string()
 }
 
-/// The way to standard output: a bounded queue and a thread, so that a full pipe stalls no request.
+/// The way to standard output: a bounded buffer and a thread that empties it.
+///
+/// A full pipe stalls no request, and a busy gateway writes once per [`GATHERED_FOR`], not once per
+/// request: waking a thread costs more than making the line.
 #[derive(Clone)]
 pub struct AccessLog {
-    queue: Option<SyncSender<Vec<u8>>>,
+    buffer: Option<Arc<Buffer>>,
     dropped: IntCounter,
+}
+
+#[derive(Default)]
+struct Buffer {
+    lines: Mutex<Lines>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct Lines {
+    text: Vec<u8>,
+    closed: bool,
+}
+
+impl Buffer {
+    fn lock(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl AccessLog {
@@ -76,68 +101,89 @@ impl AccessLog {
     /// # Errors
     /// The system gives no thread.
     pub fn start(dropped: IntCounter) -> io::Result<(Self, Writer)> {
-        let (queue, lines) = sync_channel(QUEUE_LINES_MAX);
+        let buffer = Arc::new(Buffer::default());
         let (finished, wait) = sync_channel(1);
+        let lines = Arc::clone(&buffer);
         std::thread::Builder::new().name("access-log".to_owned()).spawn(move || {
             write_lines(&lines);
             // Nobody waits unless the process ends.
             let _ = finished.send(());
         })?;
-        Ok((Self { queue: Some(queue), dropped }, Writer { finished: wait }))
+        let writer = Writer { buffer: Arc::clone(&buffer), finished: wait };
+        Ok((Self { buffer: Some(buffer), dropped }, writer))
     }
 
     /// Writes nothing.
     #[must_use]
     pub const fn off(dropped: IntCounter) -> Self {
-        Self { queue: None, dropped }
+        Self { buffer: None, dropped }
     }
 
     /// Whether lines go anywhere.
     #[must_use]
     pub const fn is_on(&self) -> bool {
-        self.queue.is_some()
+        self.buffer.is_some()
     }
 
-    /// Queues a line; drops and counts it where the queue is full.
+    /// Takes a line; drops and counts it where the buffer is full.
     pub fn write(&self, line: &Line<'_>) {
-        let Some(queue) = &self.queue else { return };
-        let mut text = Vec::with_capacity(384);
-        if serde_json::to_writer(&mut text, line).is_ok() {
-            text.push(b'\n');
-            if queue.try_send(text).is_err() {
-                self.dropped.inc();
-            }
+        let Some(buffer) = &self.buffer else { return };
+        let mut text = Vec::with_capacity(512);
+        if serde_json::to_writer(&mut text, line).is_err() {
+            return self.dropped.inc();
+        }
+        text.push(b'\n');
+        let mut lines = buffer.lock();
+        if lines.text.len() + text.len() > BUFFER_BYTES_MAX {
+            return self.dropped.inc();
+        }
+        let was_empty = lines.text.is_empty();
+        lines.text.extend_from_slice(&text);
+        drop(lines);
+        if was_empty {
+            buffer.filled.notify_one();
         }
     }
 }
 
 /// The writing thread, for whoever ends the process.
 pub struct Writer {
+    buffer: Arc<Buffer>,
     finished: Receiver<()>,
 }
 
 impl Writer {
-    /// Waits until all lines are written. Every [`AccessLog`] must be gone; a standard output that
-    /// takes nothing is given up after a second.
+    /// Waits until all lines are written. A standard output that takes nothing is given up after a
+    /// second.
     pub fn finish(self) {
+        self.buffer.lock().closed = true;
+        self.buffer.filled.notify_one();
         let _ = self.finished.recv_timeout(Duration::from_secs(1));
     }
 }
 
-/// Writes until every sender is gone. Lines that wait together go out in one write.
-fn write_lines(lines: &Receiver<Vec<u8>>) {
+/// Writes what gathers, until the log is closed.
+fn write_lines(buffer: &Buffer) {
     let mut batch = Vec::new();
-    while let Ok(line) = lines.recv() {
-        batch.extend_from_slice(&line);
-        while batch.len() < 64 * 1024
-            && let Ok(line) = lines.try_recv()
-        {
-            batch.extend_from_slice(&line);
-        }
-        // Nobody reads standard output any more: requests go on, their lines have no place to go.
+    loop {
+        let lines = buffer
+            .filled
+            .wait_while(buffer.lock(), |lines| lines.text.is_empty() && !lines.closed)
+            .unwrap_or_else(PoisonError::into_inner);
+        let (mut lines, _) = buffer
+            .filled
+            .wait_timeout_while(lines, GATHERED_FOR, |lines| !lines.closed)
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut batch, &mut lines.text);
+        let closed = lines.closed;
+        drop(lines);
         let mut output = io::stdout().lock();
+        // Where nobody reads standard output any more, requests go on and their lines are lost.
         let _ = output.write_all(&batch).and_then(|()| output.flush());
         batch.clear();
+        if closed {
+            return;
+        }
     }
 }
 

@@ -5,6 +5,7 @@ pub mod log;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use http::StatusCode;
 use prometheus::core::Collector;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
@@ -29,12 +30,7 @@ pub struct Metrics {
     verification: IntCounterVec,
     verdict_memory: IntCounterVec,
     object_memory: IntCounterVec,
-    /// Time spent with storage, by bucket and phase (`connect`, `head`, `body`).
-    pub storage_seconds: HistogramVec,
-    /// Answers of storage, by bucket and status.
-    pub storage_answers: IntCounterVec,
-    /// Requests sent again on a new connection, by bucket.
-    pub storage_retries: IntCounterVec,
+    storage: StorageMetrics,
     /// Requests refused before a route was known, by reason.
     pub unrouted: IntCounterVec,
     /// Client connections open now.
@@ -82,14 +78,7 @@ impl Metrics {
     #[must_use]
     pub fn new() -> Self {
         let registry = Registry::new();
-        let counters = |name: &str, help: &str, labels: &[&str]| {
-            let vec = IntCounterVec::new(Opts::new(name, help), labels);
-            registered(&registry, vec)
-        };
-        let histograms = |name: &str, help: &str, labels: &[&str]| {
-            let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
-            registered(&registry, HistogramVec::new(options, labels))
-        };
+        let counters = |name, help, labels| counters(&registry, name, help, labels);
         let metrics = Self {
             requests: counters(
                 "casgate_requests_total",
@@ -97,6 +86,7 @@ impl Metrics {
                 &["route", "dialect", "kind"],
             ),
             request_seconds: histograms(
+                &registry,
                 "casgate_request_duration_seconds",
                 "From the end of a request's header to the end of its answer",
                 &["route"],
@@ -122,21 +112,7 @@ impl Metrics {
                 "Objects known to exist (hit) or asked storage about (miss)",
                 &["bucket", "result"],
             ),
-            storage_seconds: histograms(
-                "casgate_storage_duration_seconds",
-                "Time spent with storage by phase: connect, head (request to answer), body",
-                &["bucket", "phase"],
-            ),
-            storage_answers: counters(
-                "casgate_storage_answers_total",
-                "Answers of storage by status",
-                &["bucket", "status"],
-            ),
-            storage_retries: counters(
-                "casgate_storage_retries_total",
-                "Requests sent again because a reused connection was dead",
-                &["bucket"],
-            ),
+            storage: StorageMetrics::new(&registry),
             unrouted: counters(
                 "casgate_unrouted_total",
                 "Requests refused before a route was known",
@@ -179,6 +155,12 @@ impl Metrics {
         }
     }
 
+    /// The metrics of one bucket.
+    #[must_use]
+    pub fn bucket(&self, bucket: &str) -> BucketMetrics {
+        self.storage.bucket(bucket)
+    }
+
     /// The text a scrape gets (Prometheus text format 0.0.4).
     #[must_use]
     pub fn render(&self, plan: &Plan) -> String {
@@ -197,6 +179,94 @@ impl Metrics {
         // Encoding fails only for a metric without a family, and every one of ours has one.
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
+}
+
+/// The metrics of the way to storage, by bucket.
+struct StorageMetrics {
+    seconds: HistogramVec,
+    answers: IntCounterVec,
+    retries: IntCounterVec,
+}
+
+/// The metrics of one bucket, looked up once.
+#[derive(Debug)]
+pub struct BucketMetrics {
+    /// Time to open a connection.
+    pub connect_seconds: Histogram,
+    /// Time from a request to the head of its answer.
+    pub head_seconds: Histogram,
+    /// Time from there to the end of the body.
+    pub body_seconds: Histogram,
+    /// Requests sent again because a reused connection was dead.
+    pub retries: IntCounter,
+    /// Requests that got no answer.
+    pub unanswered: IntCounter,
+    ok: IntCounter,
+    partial: IntCounter,
+    answers: IntCounterVec,
+    bucket: String,
+}
+
+impl BucketMetrics {
+    /// The counter of answers with this status.
+    #[must_use]
+    pub fn answers(&self, status: StatusCode) -> IntCounter {
+        match status {
+            StatusCode::OK => self.ok.clone(),
+            StatusCode::PARTIAL_CONTENT => self.partial.clone(),
+            other => self.answers.with_label_values(&[self.bucket.as_str(), other.as_str()]),
+        }
+    }
+}
+
+impl StorageMetrics {
+    fn new(registry: &Registry) -> Self {
+        Self {
+            seconds: histograms(
+                registry,
+                "casgate_storage_duration_seconds",
+                "Time spent with storage by phase: connect, head (request to answer), body",
+                &["bucket", "phase"],
+            ),
+            answers: counters(
+                registry,
+                "casgate_storage_answers_total",
+                "Answers of storage by status; none where there was no answer",
+                &["bucket", "status"],
+            ),
+            retries: counters(
+                registry,
+                "casgate_storage_retries_total",
+                "Requests sent again because a reused connection was dead",
+                &["bucket"],
+            ),
+        }
+    }
+
+    fn bucket(&self, bucket: &str) -> BucketMetrics {
+        let seconds = |phase: &str| self.seconds.with_label_values(&[bucket, phase]);
+        let answers = |status: &str| self.answers.with_label_values(&[bucket, status]);
+        BucketMetrics {
+            connect_seconds: seconds("connect"),
+            head_seconds: seconds("head"),
+            body_seconds: seconds("body"),
+            retries: self.retries.with_label_values(&[bucket]),
+            unanswered: answers("none"),
+            ok: answers("200"),
+            partial: answers("206"),
+            answers: self.answers.clone(),
+            bucket: bucket.to_owned(),
+        }
+    }
+}
+
+fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    registered(registry, IntCounterVec::new(Opts::new(name, help), labels))
+}
+
+fn histograms(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> HistogramVec {
+    let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+    registered(registry, HistogramVec::new(options, labels))
 }
 
 /// Names, labels and buckets are constants above, so creating and registering cannot fail but by a

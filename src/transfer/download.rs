@@ -1,17 +1,23 @@
 //! One download: ask storage, judge its answer, choose the check, send.
 
-use http::StatusCode;
+use std::time::SystemTime;
+
 use http::request::Parts;
+use http::{Method, StatusCode};
+use prometheus::IntCounter;
 
 use super::check::{Check, storage_vouches};
 use super::client::{Client, Gone};
 use super::storage::{Answer, StorageClient};
 use super::{Cut, Source, Transfer, copy};
 use crate::bucket::object::{self, ObjectHead};
+use crate::bucket::{Bucket, ReadOptions};
 use crate::conditions::Range;
+use crate::content::ContentId;
+use crate::content::layout::Key;
 use crate::dialect::Outcome;
 use crate::error::{Error, Kind};
-use crate::gateway::Download;
+use crate::gateway::{Download, Storage as _};
 use crate::plan::Route;
 use crate::reply::Portion;
 
@@ -43,41 +49,29 @@ impl From<Error> for Undelivered {
 pub async fn deliver(
     client: &mut Client,
     storage: &StorageClient,
-    route: &Route,
     head: &Parts,
     download: Download,
 ) -> Result<(), Undelivered> {
-    let Download { signed, key, call, range } = download;
+    let Download { route, signed, key, call, range } = download;
     let answer = tokio::select! {
         biased;
         answer = storage.send(&route.bucket, signed) => answer?,
         gone = client.gone() => return Err(Undelivered::Gone(gone)),
     };
     if !matches!(answer.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
-        let error = answer.into_error(&route.bucket).await;
-        if error.kind() == Kind::NotFound {
-            route.bucket.objects.forget(&key);
+        let mut error = answer.into_error(&route.bucket).await;
+        match &mut error {
+            Error::NotFound(_) => route.bucket.objects.forget(&key),
+            // The client is owed the size (RFC 9110 section 15.5.17), and not every server says it.
+            Error::RangeNotSatisfiable { size: size @ None } => {
+                *size = whole_size(storage, &route.bucket, &key).await;
+            }
+            _ => {}
         }
         return Err(error.into());
     }
     let (object, portion, answer) = judge(answer, range)?;
-    let whole = is_whole(portion, object.size);
-    let mut check = match &object.checksum_sha256 {
-        _ if !whole => Check::None,
-        Some(checksum)
-            if route.trust_storage_checksum
-                && storage_vouches(call.content(), checksum.as_bytes()) =>
-        {
-            Check::None
-        }
-        _ => Check::digest(call.content()),
-    };
-    let counter = match check {
-        Check::Digest(_) => &route.metrics.verified,
-        Check::None if whole => &route.metrics.trusted,
-        Check::None => &route.metrics.partial,
-    };
-
+    let (mut check, counter) = choose_check(&route, call.content(), &object, portion);
     let outcome = Outcome::Object { object: &object, portion, visibility: route.visibility };
     let reply = route.dialect.answer(head, &call, &outcome);
     let source = if object.size <= BUFFERED_BYTES_MAX && matches!(check, Check::Digest(_)) {
@@ -105,6 +99,34 @@ pub async fn deliver(
             Err(Undelivered::Cut(error))
         }
     }
+}
+
+/// What the body is held against, and the counter of bodies delivered that way.
+fn choose_check<'r>(
+    route: &'r Route,
+    content: &ContentId,
+    object: &ObjectHead,
+    portion: Portion,
+) -> (Check, &'r IntCounter) {
+    let metrics = &route.metrics;
+    if !is_whole(portion, object.size) {
+        return (Check::None, &metrics.partial);
+    }
+    match &object.checksum_sha256 {
+        Some(checksum)
+            if route.trust_storage_checksum && storage_vouches(content, checksum.as_bytes()) =>
+        {
+            (Check::None, &metrics.trusted)
+        }
+        _ => (Check::digest(content), &metrics.verified),
+    }
+}
+
+/// The size of an object, asked for by itself.
+async fn whole_size(storage: &StorageClient, bucket: &Bucket, key: &Key) -> Option<u64> {
+    let now = SystemTime::now();
+    let request = bucket.sign_read(Method::HEAD, key, ReadOptions::default(), now).ok()?;
+    storage.stat(bucket, request).await.ok().map(|object| object.size)
 }
 
 /// Whether storage answered what was asked: the size of the object and the portion that follows.

@@ -18,7 +18,6 @@ use crate::bucket::{Bucket, Signed, answer};
 use crate::config::{Limits, Timeouts};
 use crate::error::{Error, Kind};
 use crate::gateway::Storage;
-use crate::telemetry::Metrics;
 
 /// How much of an error's body is read for its code, and to keep the connection.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
@@ -33,7 +32,6 @@ pub struct StorageClient {
     first_byte: Duration,
     read: Duration,
     idle: Duration,
-    metrics: Arc<Metrics>,
 }
 
 /// The head of an answer, and the way to its body.
@@ -58,7 +56,7 @@ pub struct Chunk<'a> {
 impl StorageClient {
     /// A client with an empty pool.
     #[must_use]
-    pub fn new(limits: &Limits, timeouts: &Timeouts, metrics: Arc<Metrics>) -> Self {
+    pub fn new(limits: &Limits, timeouts: &Timeouts) -> Self {
         let mut options = PeerOptions::new();
         options.connection_timeout = Some(timeouts.storage_connect);
         options.total_connection_timeout = Some(timeouts.storage_connect);
@@ -72,7 +70,6 @@ impl StorageClient {
             first_byte: timeouts.storage_first_byte,
             read: timeouts.storage_read,
             idle: timeouts.storage_idle,
-            metrics,
         }
     }
 
@@ -84,31 +81,43 @@ impl StorageClient {
     /// # Errors
     /// No address, no connection, or no answer in time.
     pub async fn send(&self, bucket: &Bucket, signed: Signed) -> Result<Answer, Error> {
-        let address = signed.endpoint.address().ok_or_else(|| {
-            Error::storage(Kind::StorageFailed, "DNS has no address of the endpoint yet")
-        })?;
-        let peer =
-            StoragePeer::new(address, Arc::clone(&signed.endpoint), Arc::clone(&self.options));
+        let mut peer = self.peer(&signed)?;
         if let Some(stream) = self.pool.reused_stream(&peer).await {
             let session = HttpSession::new_with_options(stream, &peer);
             match self.exchange(bucket, session, &peer, &signed).await {
                 Err(failure) if failure.is_dead_connection() => {
-                    self.metrics.storage_retries.with_label_values(&[&bucket.name]).inc();
+                    bucket.metrics.retries.inc();
                 }
-                result => return result.map_err(|failure| self.failed(bucket, failure)),
+                result => return result.map_err(|failure| failure.counted(bucket)),
             }
         }
+        let mut session = self.connect(bucket, &peer).await;
+        if session.is_err() && signed.endpoint.has_alternatives() {
+            // One address of several may be gone before DNS says so.
+            peer = self.peer(&signed)?;
+            session = self.connect(bucket, &peer).await;
+        }
+        let result = match session {
+            Ok(session) => self.exchange(bucket, session, &peer, &signed).await,
+            Err(failure) => Err(failure),
+        };
+        result.map_err(|failure| failure.counted(bucket))
+    }
+
+    /// The next address in turn.
+    fn peer(&self, signed: &Signed) -> Result<StoragePeer, Error> {
+        let address = signed.endpoint.address().ok_or_else(|| {
+            Error::storage(Kind::StorageFailed, "DNS has no address of the endpoint yet")
+        })?;
+        Ok(StoragePeer::new(address, Arc::clone(&signed.endpoint), Arc::clone(&self.options)))
+    }
+
+    async fn connect(&self, bucket: &Bucket, peer: &StoragePeer) -> Result<HttpSession, Failure> {
         let began = Instant::now();
-        let stream = self
-            .pool
-            .new_stream(&peer)
-            .await
-            .map_err(|error| self.failed(bucket, Failure::of("connecting", error)))?;
-        self.observe(bucket, "connect", began);
-        let session = HttpSession::new_with_options(stream, &peer);
-        self.exchange(bucket, session, &peer, &signed)
-            .await
-            .map_err(|failure| self.failed(bucket, failure))
+        let stream = self.pool.new_stream(peer).await;
+        let stream = stream.map_err(|error| Failure::of("connecting", error))?;
+        bucket.metrics.connect_seconds.observe(began.elapsed().as_secs_f64());
+        Ok(HttpSession::new_with_options(stream, peer))
     }
 
     async fn exchange(
@@ -132,10 +141,10 @@ impl StorageClient {
             .map_err(|_| Failure::Timeout)?
             .map_err(|error| Failure::of("reading the answer", error))?;
         session.read_timeout = Some(self.read);
-        self.observe(bucket, "head", began);
+        bucket.metrics.head_seconds.observe(began.elapsed().as_secs_f64());
 
         let status = session.get_status().ok_or(Failure::Timeout)?;
-        self.metrics.storage_answers.with_label_values(&[&bucket.name, status.as_str()]).inc();
+        bucket.metrics.answers(status).inc();
         Ok(Answer {
             session: Box::new(session),
             peer: peer.clone(),
@@ -143,18 +152,8 @@ impl StorageClient {
             idle: self.idle,
             remaining: 0,
             began: Instant::now(),
-            body_seconds: self.metrics.storage_seconds.with_label_values(&[&bucket.name, "body"]),
+            body_seconds: bucket.metrics.body_seconds.clone(),
         })
-    }
-
-    fn observe(&self, bucket: &Bucket, phase: &str, began: Instant) {
-        let histogram = self.metrics.storage_seconds.with_label_values(&[&bucket.name, phase]);
-        histogram.observe(began.elapsed().as_secs_f64());
-    }
-
-    fn failed(&self, bucket: &Bucket, failure: Failure) -> Error {
-        self.metrics.storage_answers.with_label_values(&[&bucket.name, "none"]).inc();
-        failure.into_error()
     }
 }
 
@@ -171,11 +170,28 @@ impl Storage for StorageClient {
 async fn read_final_head(session: &mut HttpSession) -> Result<(), BError> {
     for _ in 0..INTERIM_ANSWERS_MAX {
         session.read_response().await?;
-        if session.get_status().is_some_and(|status| !status.is_informational()) {
+        // 101 ends HTTP on this connection (RFC 9110 section 15.2.2): nothing after it may be read as
+        // the answer to what was asked. It is refused like any other status that is not content.
+        if session.get_status().is_some_and(|status| {
+            !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS
+        }) {
             return Ok(());
         }
     }
     pingora::Error::e_explain(ErrorType::InvalidHTTPHeader, "too many interim answers")
+}
+
+/// Whether the body ended within the limit; what was read of it is in `body` either way.
+async fn read_error_body(session: &mut HttpSession, body: &mut Vec<u8>) -> bool {
+    loop {
+        match session.read_body_ref().await {
+            Ok(Some(bytes)) if body.len() + bytes.len() <= ERROR_BYTES_MAX => {
+                body.extend_from_slice(bytes);
+            }
+            Ok(None) => return true,
+            Ok(Some(_)) | Err(_) => return false,
+        }
+    }
 }
 
 fn request_head(signed: &Signed) -> Result<RequestHeader, BError> {
@@ -232,7 +248,10 @@ impl Answer {
         let read = self.session.read_body_ref().await;
         match read.map_err(|error| Failure::of("reading the body", error).into_error())? {
             Some(bytes) => {
-                self.remaining = self.remaining.saturating_sub(bytes.len() as u64);
+                self.remaining =
+                    self.remaining.checked_sub(bytes.len() as u64).ok_or_else(|| {
+                        Error::storage(Kind::StorageFailed, "the body is longer than announced")
+                    })?;
                 Ok(Some(Chunk { bytes, is_last: self.remaining == 0 }))
             }
             None => Err(Error::storage(Kind::StorageFailed, "the body ended early")),
@@ -240,23 +259,19 @@ impl Answer {
     }
 
     /// Turns an answer that is not the content into an error, and keeps its connection where the
-    /// body is short.
+    /// body is short and comes within the time of one read.
     pub async fn into_error(mut self, bucket: &Bucket) -> Error {
         let mut body = Vec::new();
-        loop {
-            match self.session.read_body_ref().await {
-                Ok(Some(bytes)) if body.len() + bytes.len() <= ERROR_BYTES_MAX => {
-                    body.extend_from_slice(bytes);
-                }
-                Ok(None) => {
-                    let error = self.classify(bucket, &body);
-                    self.release().await;
-                    return error;
-                }
-                // Too long, or broken: the status is enough, and the connection goes.
-                Ok(Some(_)) | Err(_) => return self.classify(bucket, &body),
-            }
+        let limit = self.session.read_timeout.unwrap_or(Duration::MAX);
+        // One timer over all reads: nobody watches the client meanwhile, and storage must not
+        // stretch a refusal byte by byte.
+        let whole = timeout(limit, read_error_body(&mut self.session, &mut body)).await;
+        let error = self.classify(bucket, &body);
+        // Too long, too slow, or broken: the status is enough, and the connection goes.
+        if matches!(whole, Ok(true)) {
+            self.release().await;
         }
+        error
     }
 
     fn classify(&self, bucket: &Bucket, body: &[u8]) -> Error {
@@ -291,6 +306,12 @@ impl Failure {
         use ErrorType::{ConnectionClosed, ReadError, WriteError};
         matches!(self, Self::Broken { error, .. }
             if matches!(error.etype(), ConnectionClosed | ReadError | WriteError))
+    }
+
+    /// The error of a request that got no answer.
+    fn counted(self, bucket: &Bucket) -> Error {
+        bucket.metrics.unanswered.inc();
+        self.into_error()
     }
 
     fn into_error(self) -> Error {

@@ -9,6 +9,7 @@
 //! | [`errors`] | What does each kind of error look like in each dialect? |
 //! | [`framing`] | Is a request that parsers could disagree about refused, and does nothing hang? |
 //! | [`layers`] | Do the modules depend on one another only as they should? |
+//! | [`s3s_fs`] | Do signatures and keys hold on a server that is not ours? |
 //! | [`support`] | The storage server, the gateway on an in-memory connection, the raw client. |
 //! | [`trust`] | Whose word is taken for a client's address and a request's id? |
 
@@ -24,5 +25,6 @@ mod dialect;
 mod errors;
 mod framing;
 mod layers;
+mod s3s_fs;
 mod support;
 mod trust;

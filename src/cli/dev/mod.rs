@@ -80,7 +80,7 @@ async fn start(arguments: &Arguments) -> io::Result<()> {
     std::fs::write(folder.join("gateway.yaml"), &yaml)?;
     let metrics = Arc::new(Metrics::new());
     let plan = compile(&yaml, &metrics)?;
-    log::start(plan.log.level);
+    let log = log::start(plan.log.level);
     let samples = samples::store(&plan, TENANT).await.map_err(io::Error::other)?;
     let claims: Map<_, _> = [("org".to_owned(), json!(TENANT))].into_iter().collect();
     let token = jwt::mint(folder.jwt_secret(), claims, TOKEN_TTL, SystemTime::now())
@@ -92,6 +92,7 @@ async fn start(arguments: &Arguments) -> io::Result<()> {
     };
     let served = serve::serve(plan, metrics, announce, serve::stop_signal()).await;
     server.abort();
+    log.finish();
     served
 }
 

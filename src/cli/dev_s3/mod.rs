@@ -76,7 +76,15 @@ pub async fn serve(listener: TcpListener, options: Options) -> io::Result<()> {
     let store = tokio::task::spawn_blocking(move || Store::open(&root)).await??;
     let mut builder = S3ServiceBuilder::new(Backend::new(store));
     builder.set_auth(Account { access_key_id, secret: secret_access_key.into() });
-    let service = builder.build();
+    serve_service(listener, builder.build()).await
+}
+
+/// Serves any S3 service of `s3s` on the listener until the future is dropped, with `TCP_NODELAY`,
+/// which its own server lacks.
+///
+/// # Errors
+/// Never: it runs until it is dropped.
+pub async fn serve_service(listener: TcpListener, service: S3Service) -> io::Result<()> {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {

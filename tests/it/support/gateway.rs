@@ -159,14 +159,14 @@ impl Drop for Gateway {
 
 impl Gateway {
     #[track_caller]
-    fn before(endpoint: &str, settings: &Settings<'_>) -> Self {
+    pub(crate) fn before(endpoint: &str, settings: &Settings<'_>) -> Self {
         let secrets = tempfile::tempdir().unwrap();
         let metrics = Arc::new(Metrics::new());
         let plan = match compile(&settings.yaml(endpoint, &secrets), &metrics) {
             Ok(plan) => plan,
             Err(problems) => panic!("{problems:#?}"),
         };
-        let storage = StorageClient::new(&plan.limits, &plan.timeouts, Arc::clone(&metrics));
+        let storage = StorageClient::new(&plan.limits, &plan.timeouts);
         let access_log = AccessLog::off(metrics.access_log_dropped.clone());
         let edge = Edge { plan: Arc::new(plan), storage, metrics, access_log };
         Self { edge: Arc::new(edge), draining: watch::Sender::new(false), panicked: Arc::default() }

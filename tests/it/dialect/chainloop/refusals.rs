@@ -74,8 +74,8 @@ async fn tokens_that_do_not_hold_are_refused_as_kratos_does() {
     for (lines, message) in [
         (String::new(), "JWT token is missing"),
         ("Authorization: Bearer nonsense\r\n".to_owned(), "Token is invalid"),
-        ("Authorization: Basic dTpw\r\n".to_owned(), "Token is invalid"),
-        ("Authorization: Bearer \r\n".to_owned(), "Token is invalid"),
+        ("Authorization: Basic dTpw\r\n".to_owned(), "JWT token is missing"),
+        ("Authorization: Bearer \r\n".to_owned(), "JWT token is missing"),
         (bearer(json!({ "exp": seconds_from_now(-600) })), "JWT token has expired"),
         (bearer(json!({ "nbf": seconds_from_now(600) })), "JWT token has expired"),
         (format!("Authorization: Bearer {other_key}\r\n"), "Fail to parse JWT token "),

@@ -1,0 +1,90 @@
+//! `limits.*` and `timeouts.*`
+
+use std::time::Duration;
+
+use super::Problems;
+use crate::config::{Limits, Timeouts};
+
+/// The most of anything that is counted: far beyond what a process can hold, far below what the
+/// tables that are made for it can.
+const COUNT_MAX: usize = 10_000_000;
+
+/// The least time: what a timer can tell.
+const TIMEOUT_MIN: Duration = Duration::from_millis(10);
+
+/// The longest time, so that sums of times and dates do not overflow.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// The shortest pause between two look-ups of the same names.
+const RESOLVE_INTERVAL_MIN: Duration = Duration::from_secs(1);
+
+/// Reports values nothing could work with.
+pub(super) fn check(limits: &Limits, timeouts: &Timeouts, problems: &mut Problems) {
+    for (key, least, count) in [
+        ("connections", 1, limits.connections),
+        ("remembered_verdicts", 0, limits.remembered_verdicts),
+        ("remembered_objects", 0, limits.remembered_objects),
+        ("idle_storage_connections", 0, limits.idle_storage_connections),
+    ] {
+        if !(least..=COUNT_MAX).contains(&count) {
+            let message = format!("{count} is not between {least} and {COUNT_MAX}");
+            problems.add(&format!("limits.{key}"), message);
+        }
+    }
+    for (key, least, time) in [
+        ("header", TIMEOUT_MIN, timeouts.header),
+        ("drain", TIMEOUT_MIN, timeouts.drain),
+        ("storage_connect", TIMEOUT_MIN, timeouts.storage_connect),
+        ("storage_first_byte", TIMEOUT_MIN, timeouts.storage_first_byte),
+        ("storage_read", TIMEOUT_MIN, timeouts.storage_read),
+        ("storage_idle", TIMEOUT_MIN, timeouts.storage_idle),
+        ("resolve_interval", RESOLVE_INTERVAL_MIN, timeouts.resolve_interval),
+    ] {
+        if !(least..=TIMEOUT_MAX).contains(&time) {
+            let (given, least) =
+                (humantime::format_duration(time), humantime::format_duration(least));
+            problems.add(
+                &format!("timeouts.{key}"),
+                format!("{given} is not between {least} and 1day"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn places(limits: &Limits, timeouts: &Timeouts) -> Vec<String> {
+        let mut problems = Problems::default();
+        check(limits, timeouts, &mut problems);
+        problems.fatal.into_iter().map(|problem| problem.path).collect()
+    }
+
+    #[test]
+    fn defaults_are_within_bounds() {
+        assert_eq!(places(&Limits::default(), &Timeouts::default()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn values_nothing_works_with_are_named() {
+        let limits =
+            Limits { connections: 0, idle_storage_connections: usize::MAX, ..Limits::default() };
+        let timeouts = Timeouts {
+            header: Duration::ZERO,
+            resolve_interval: TIMEOUT_MIN,
+            storage_read: Duration::MAX,
+            ..Timeouts::default()
+        };
+        assert_eq!(
+            places(&limits, &timeouts),
+            [
+                "limits.connections",
+                "limits.idle_storage_connections",
+                "timeouts.header",
+                "timeouts.storage_read",
+                "timeouts.resolve_interval",
+            ]
+        );
+    }
+}
