@@ -145,6 +145,7 @@ async fn no_head_at_all() {
             ("close", Answer::nothing(Then::Close), FAILED),
             ("reset", Answer::nothing(Then::Reset), FAILED),
             ("stall", Answer::nothing(Then::Stall), TIMEOUT),
+            ("trickle", Answer::raw("HTTP/1.1 200 OK\r\nX: ", Then::Trickle), TIMEOUT),
             (
                 "endless header",
                 Answer::raw("HTTP/1.1 200 OK\r\n", Then::Flood(b"X-Padding: 0123456789abcdef\r\n")),

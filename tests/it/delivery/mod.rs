@@ -7,6 +7,7 @@
 //! | [`connections`] | Which connections to storage live on, and which must not? |
 //! | [`departures`] | Does a client that leaves take its storage connection with it? |
 //! | [`failures`] | What becomes of each way storage can fail? |
+//! | [`memory`] | For how long is an object believed to exist? |
 //! | [`modes`] | Redirect or stream, and what is remembered in between? |
 //! | [`ranges`] | Which part of the content is sent? |
 //! | [`verification`] | Can wrong bytes ever look like the right ones? |
@@ -16,6 +17,7 @@ mod conditions;
 mod connections;
 mod departures;
 mod failures;
+mod memory;
 mod modes;
 mod ranges;
 mod verification;

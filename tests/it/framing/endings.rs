@@ -76,14 +76,14 @@ async fn pipelined_requests_are_answered_right_or_not_at_all() {
     let (content, storage, gateway) = open_gateway().await;
     let request = format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", content.path());
     let missing = format!("GET {} HTTP/1.1\r\nHost: a\r\n\r\n", Content::of("").path());
-    for first in [&request, &missing] {
+    let old = request.replace("HTTP/1.1", "HTTP/1.0");
+    for (first, expected) in [(&request, 200), (&missing, 404), (&old, 200)] {
         let mut client = gateway.connect();
         client.send(format!("{first}{missing}{request}")).await;
-        let expected = if first == &request { 200 } else { 404 };
         assert_eq!(client.response().await.status, expected);
         assert_eq!(client.rest().await, b"");
     }
-    assert_eq!(storage.counts().requests, 2);
+    assert_eq!(storage.counts().requests, 3);
 }
 
 #[tokio::test]
@@ -140,4 +140,16 @@ async fn draining_closes_what_is_idle_and_finishes_what_is_not() {
     assert_eq!(idle.rest().await, b"");
     assert_eq!(used.rest().await, b"");
     assert!(busy.rest().await == content.bytes);
+}
+
+#[tokio::test]
+async fn the_absolute_form_must_agree_with_the_host() {
+    let (content, storage, gateway) = open_gateway().await;
+    for (authority, host) in [("a", "b"), ("a:1", "a"), ("user@a", "a")] {
+        let mut client = gateway.connect();
+        let path = content.path();
+        client.send(format!("GET http://{authority}{path} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+        assert_eq!(client.response().await.status, 400, "{authority} {host}");
+    }
+    assert_eq!(storage.counts().requests, 0);
 }

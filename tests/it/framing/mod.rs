@@ -7,6 +7,7 @@
 //! | [`endings`] | Which connections carry another request? |
 //! | [`limits`] | How large can a header be? |
 //! | [`slow`] | How long can a client take? |
+//! | [`sockets`] | What do real sockets show that others do not? |
 //! | [`upgrades`] | Does any header get around authorization? |
 
 mod ambiguity;
@@ -14,4 +15,5 @@ mod bodies;
 mod endings;
 mod limits;
 mod slow;
+mod sockets;
 mod upgrades;

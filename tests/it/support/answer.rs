@@ -22,6 +22,8 @@ pub(crate) enum Then {
     Stall,
     /// These bytes, until the other side closes.
     Flood(&'static [u8]),
+    /// One byte after the other, slowly, until the other side closes.
+    Trickle,
 }
 
 impl Answer {

@@ -85,6 +85,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         let mut taken = 0;
         while self.try_send(bytes).await {
             taken += bytes.len();
+            assert!(taken < 16 * 1024 * 1024, "the gateway takes everything");
         }
         taken
     }

@@ -13,6 +13,7 @@ use casgate::telemetry::access::AccessLog;
 use casgate::transfer::storage::StorageClient;
 use tempfile::TempDir;
 use tokio::io::DuplexStream;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::client::{Client, Response};
@@ -187,6 +188,15 @@ impl Gateway {
             serve_connection(&edge, ClientStream::new(theirs, Some(peer)), draining).await;
         });
         Client::new(ours)
+    }
+
+    /// Serves on a real socket too; returns where.
+    pub(crate) async fn listen(&self) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (edge, draining) = (Arc::clone(&self.edge), self.draining.subscribe());
+        tokio::spawn(casgate::edge::server::serve(edge, vec![listener], draining));
+        address
     }
 
     /// One GET on a connection of its own, read until that closes: then the request is settled.

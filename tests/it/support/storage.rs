@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::interval;
 
 use super::answer::{Answer, Then};
 use super::content::Content;
@@ -148,6 +150,12 @@ async fn serve(mut stream: TcpStream, connection: usize, shared: &Shared) {
                 // The gateway sends nothing more, so this ends when it gives up.
                 let _ = stream.read(&mut [0; 64]).await;
                 return;
+            }
+            Then::Trickle => {
+                let mut beat = interval(Duration::from_millis(30));
+                while stream.write_all(b"x").await.is_ok() {
+                    beat.tick().await;
+                }
             }
             Then::Flood(bytes) => while stream.write_all(bytes).await.is_ok() {},
         }
