@@ -4,6 +4,8 @@
 //! Every struct refuses unknown keys, so that a misspelt limit is a mistake and not a default.
 //! Secrets have no inline form: [`SecretSource`] names a file or an environment variable.
 
+mod form;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -12,7 +14,8 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use ipnet::IpNet;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+
+pub use form::{Misfit, Section};
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
@@ -60,32 +63,11 @@ impl Config {
     /// Reads the YAML text of a configuration file.
     ///
     /// # Errors
-    /// The text is not YAML, or a key outside of `buckets`, `issuers` and `routes` is wrong; the
-    /// message has line and column. Mistakes inside those three are kept in their [`Section`], so
-    /// that all of them are reported together.
-    pub fn parse(yaml: &str) -> Result<Self, serde_yaml::Error> {
-        serde_yaml::with::singleton_map_recursive::deserialize(serde_yaml::Deserializer::from_str(
-            yaml,
-        ))
-    }
-}
-
-/// One entry of the file, or what is wrong with its form.
-#[derive(Debug)]
-pub enum Section<T> {
-    /// The entry is well-formed.
-    Valid(T),
-    /// The entry is not; the text says why.
-    Invalid(String),
-}
-
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Section<T> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = serde_yaml::Value::deserialize(deserializer)?;
-        Ok(match serde_yaml::with::singleton_map_recursive::deserialize(value) {
-            Ok(entry) => Self::Valid(entry),
-            Err(error) => Self::Invalid(error.to_string()),
-        })
+    /// The text is not YAML, or a key outside of `buckets`, `issuers` and `routes` is wrong.
+    /// Mistakes inside those three are kept in their [`Section`], so that all of them are reported
+    /// together.
+    pub fn parse(yaml: &str) -> Result<Self, Misfit> {
+        form::read(serde_yaml::Deserializer::from_str(yaml))
     }
 }
 

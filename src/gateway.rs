@@ -137,7 +137,10 @@ async fn admit(
 #[must_use]
 pub fn refusal(route: &Route, head: &Parts, error: &Error) -> Reply {
     let mut reply = route.dialect.refuse(head, error.kind(), error.message());
-    reply.headers_mut().extend(error.headers());
+    // A dialect may send the caller elsewhere instead, and what refusals carry has no place there.
+    if !reply.status().is_redirection() {
+        reply.headers_mut().extend(error.headers());
+    }
     reply
 }
 

@@ -243,14 +243,9 @@ impl Problems {
     fn valid<T>(&mut self, path: &str, section: Section<T>) -> Option<T> {
         match section {
             Section::Valid(entry) => Some(entry),
-            Section::Invalid(message) => {
-                // serde names the place inside of the entry in front of the message.
-                match message.split_once(": ") {
-                    Some((inner, message)) if !inner.contains([' ', '`']) => {
-                        self.add(&format!("{path}.{inner}"), message);
-                    }
-                    _ => self.add(path, message),
-                }
+            Section::Invalid(misfit) => {
+                let dot = if misfit.path.is_empty() { "" } else { "." };
+                self.add(&[path, dot, &misfit.path].concat(), misfit.message);
                 None
             }
         }

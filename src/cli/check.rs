@@ -48,6 +48,7 @@ pub fn load(file: &Path, metrics: &Metrics) -> Result<Plan, Vec<Problem>> {
     let whole = |message: String| vec![Problem { path: String::new(), message }];
     let text = std::fs::read_to_string(file)
         .map_err(|error| whole(format!("cannot read the file: {error}")))?;
-    let config = Config::parse(&text).map_err(|error| whole(error.to_string()))?;
+    let config = Config::parse(&text)
+        .map_err(|misfit| vec![Problem { path: misfit.path, message: misfit.message }])?;
     Plan::compile(config, metrics)
 }

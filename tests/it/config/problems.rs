@@ -70,31 +70,39 @@ fn keys_that_do_not_exist() {
         (
             "region: us-east-1",
             "region: us-east-1\n    colour: blue",
-            "buckets.store: unknown field `colour`",
+            "buckets.store.colour: unknown field `colour`",
         ),
         (
             "delivery: stream",
             "delivery: stream\n    dellivery: stream",
-            "routes[0]: unknown field `dellivery`",
+            "routes[0].dellivery: unknown field `dellivery`",
         ),
-        ("chainloop: {  }", "chainloop: { login: x }", "routes[0]"),
-        ("chainloop: {  }", "chianloop: {  }", "routes[0]"),
-        ("limits: {  }", "limits: { header: 1KiB }", "limits: unknown field `header`"),
-        ("timeouts: {  }", "timeouts: { headers: 1s }", "timeouts: unknown field `headers`"),
-        ("log: {", "logs: {}\nlog: {", "unknown field `logs`"),
+        ("chainloop: {  }", "chainloop: { login: x }", "routes[0].dialect.chainloop.login: "),
+        ("chainloop: {  }", "chianloop: {  }", "routes[0].dialect.chianloop: "),
+        ("limits: {  }", "limits: { header: 1KiB }", "limits.header: unknown field `header`"),
+        (
+            "timeouts: {  }",
+            "timeouts: { headers: 1s }",
+            "timeouts.headers: unknown field `headers`",
+        ),
+        ("log: {", "logs: {}\nlog: {", "logs: unknown field `logs`"),
     ]);
 }
 
 #[test]
 fn values_of_the_wrong_type() {
     assert_problems(&[
-        ("delivery: stream", "delivery: sometimes", "routes[0]"),
-        ("delivery: stream", "delivery: { auto: { redirect_from: big } }", "routes[0]"),
-        ("delivery: stream", "redirect_ttl: 5", "routes[0]"),
-        ("delivery: stream", "redirect_ttl: soon", "routes[0]"),
-        ("delivery: stream", "revalidate: 7", "routes[0]"),
+        ("delivery: stream", "delivery: sometimes", "routes[0].delivery: unknown variant"),
+        (
+            "delivery: stream",
+            "delivery: { auto: { redirect_from: big } }",
+            "routes[0].delivery.auto.redirect_from: ",
+        ),
+        ("delivery: stream", "redirect_ttl: 5", "routes[0].redirect_ttl: "),
+        ("delivery: stream", "redirect_ttl: soon", "routes[0].redirect_ttl: "),
+        ("delivery: stream", "revalidate: 7", "routes[0].revalidate: "),
         ("audience: [casgate-tests]", "audience: casgate-tests", "issuers.tests"),
-        ("timeouts: {  }", "timeouts: { header: never }", "timeouts"),
+        ("timeouts: {  }", "timeouts: { header: never }", "timeouts.header: "),
         ("listen: ['127.0.0.1:0']", "listen: ['nowhere']", "listen[0]: "),
         ("log: {", "trusted_proxies: [ten]\nlog: {", "trusted_proxies[0]: "),
     ]);
@@ -189,7 +197,7 @@ fn all_of_them_are_reported_together() {
     let places: Vec<_> = lines.iter().map(|line| line.split(": ").next().unwrap()).collect();
     let expected = [
         "buckets.store.region",
-        "routes[0]",
+        "routes[0].colour",
         "routes[1].bucket",
         "routes[1].layout",
         "routes[3].path",
