@@ -2,6 +2,7 @@
 //!
 //! | module | question |
 //! | --- | --- |
+//! | [`addressing`] | Where do requests and redirects go, and signed how? |
 //! | [`checksums`] | When is storage's own checksum believed? |
 //! | [`conditions`] | When is storage not asked at all? |
 //! | [`connections`] | Which connections to storage live on, and which must not? |
@@ -12,6 +13,7 @@
 //! | [`ranges`] | Which part of the content is sent? |
 //! | [`verification`] | Can wrong bytes ever look like the right ones? |
 
+mod addressing;
 mod checksums;
 mod conditions;
 mod connections;

@@ -161,8 +161,14 @@ impl Gateway {
     #[track_caller]
     pub(crate) fn before(endpoint: &str, settings: &Settings<'_>) -> Self {
         let secrets = tempfile::tempdir().unwrap();
+        Self::of(&settings.yaml(endpoint, &secrets))
+    }
+
+    /// A gateway with this configuration file.
+    #[track_caller]
+    pub(crate) fn of(yaml: &str) -> Self {
         let metrics = Arc::new(Metrics::new());
-        let plan = match compile(&settings.yaml(endpoint, &secrets), &metrics) {
+        let plan = match compile(yaml, &metrics) {
             Ok(plan) => plan,
             Err(problems) => panic!("{problems:#?}"),
         };
