@@ -3,6 +3,9 @@
 //! A dialect turns a request into a [`Call`], in words no protocol owns, and an [`Outcome`] or a
 //! [`Kind`] back into its own shape. It knows no bucket, no key and no clock.
 
+// A new kind of refusal must be answered by every dialect.
+#![deny(clippy::wildcard_enum_match_arm)]
+
 pub mod chainloop;
 
 use std::time::Duration;
