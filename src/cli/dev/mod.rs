@@ -194,7 +194,7 @@ casgate serves {url} (admin: {admin})
 S3 server   {endpoint}  region {REGION}  bucket {BUCKET}
             access key {access}  secret key {secret}
 Token       {token}
-            another one: casgate jwt --dir {folder} --claim org={TENANT} --ttl 1h
+            another one: {program} jwt --dir {folder} --claim org={TENANT} --ttl 1h
 
 Chainloop, by redirect (20 MiB):
   curl -fL -o sample.bin -H 'Authorization: Bearer {token}' '{url}/download/{large}'
@@ -212,6 +212,8 @@ Ctrl-C stops; the next start finds everything again.
             access = self.folder.access_key_id(),
             secret = self.folder.secret_access_key(),
             folder = self.folder.join("").display(),
+            // As it was called, so that the line can be pasted.
+            program = std::env::args().next().unwrap_or_else(|| "casgate".to_owned()),
         )
     }
 }
