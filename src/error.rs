@@ -211,6 +211,26 @@ impl Error {
     }
 }
 
+/// The longest text of an error in the log, in bytes.
+const TEXT_BYTES_MAX: usize = 512;
+
+/// An error with its causes, cut to a length that suits a log: some causes quote what was received.
+#[must_use]
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    if text.len() > TEXT_BYTES_MAX {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+        text.push_str("...");
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,5 +240,17 @@ mod tests {
         for (position, kind) in Kind::ALL.iter().enumerate() {
             assert_eq!(kind.index(), position, "{}", kind.name());
         }
+    }
+    #[test]
+    fn causes_are_told_within_limits() {
+        let cause = std::io::Error::other("é".repeat(1000));
+        let error = Error::Storage {
+            kind: Kind::StorageFailed,
+            detail: "connecting".into(),
+            source: Some(Box::new(cause)),
+        };
+        let text = with_causes(&error);
+        assert!(text.starts_with("storage: connecting: éé") && text.ends_with("é..."), "{text}");
+        assert!(text.len() <= TEXT_BYTES_MAX + 3);
     }
 }

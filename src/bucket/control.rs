@@ -8,6 +8,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
 use super::Bucket;
 use crate::config::Addressing;
+use crate::error::with_causes;
 
 /// An SDK client with the bucket's own endpoint, region, style and credentials.
 #[must_use]
@@ -35,8 +36,10 @@ pub fn client(bucket: &Bucket) -> Client {
 /// # Errors
 /// Says what storage, or the way to it, answered.
 pub async fn probe(bucket: &Bucket) -> Result<(), String> {
-    match client(bucket).head_bucket().bucket(&bucket.bucket).send().await {
-        Ok(_) => Ok(()),
-        Err(error) => Err(aws_sdk_s3::error::DisplayErrorContext(error).to_string()),
-    }
+    let answer = client(bucket).head_bucket().bucket(&bucket.bucket).send().await;
+    answer.map(|_| ()).map_err(|error| match error.raw_response() {
+        // HEAD has no body, so the status is all that storage says.
+        Some(response) => format!("storage answered {}", response.status().as_u16()),
+        None => with_causes(&error),
+    })
 }

@@ -11,13 +11,10 @@ use tokio::time::timeout;
 
 use super::{Edge, Request, identity};
 use crate::auth::Tenant;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, with_causes};
 use crate::plan::Plan;
 use crate::telemetry::access::{Line, microseconds, timestamp};
 use crate::transfer::client::{Gone, Progress};
-
-/// The longest error text in the log, in bytes.
-const ERROR_BYTES_MAX: usize = 512;
 
 /// How a request ended.
 pub(super) enum Ending {
@@ -63,7 +60,9 @@ impl<'a> Open<'a> {
         let duration = request.began.elapsed();
         let (kind, error) = match ending {
             Ending::Answered => (None, None),
-            Ending::Refused(error) | Ending::Cut(error) => (Some(error.kind()), Some(chain(error))),
+            Ending::Refused(error) | Ending::Cut(error) => {
+                (Some(error.kind()), Some(with_causes(error)))
+            }
             Ending::Gone(gone) => (None, Some(gone.to_string())),
         };
         match (route, ending) {
@@ -113,23 +112,6 @@ impl Drop for Open<'_> {
             self.record(None, &Ending::Cut(error));
         }
     }
-}
-
-/// An error with its causes, cut to a length that suits a log: some causes quote what storage sent.
-fn chain(error: &Error) -> String {
-    use std::error::Error as _;
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    if text.len() > ERROR_BYTES_MAX {
-        text.truncate(text.floor_char_boundary(ERROR_BYTES_MAX));
-        text.push_str("...");
-    }
-    text
 }
 
 /// Ends a connection after its last answer: closes our side and reads what the client still sends,
