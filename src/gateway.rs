@@ -18,7 +18,7 @@ use crate::content::layout::Key;
 use crate::dialect::{Call, Outcome};
 use crate::error::Error;
 use crate::plan::{Delivery, Plan, Route};
-use crate::reply::{self, Portion, Reply};
+use crate::reply::{self, Portion, Reply, Visibility};
 
 /// The one question of the control plane that requests wait for.
 pub trait Storage: Sync {
@@ -60,6 +60,8 @@ pub struct Download {
     pub call: Call,
     /// The part of it.
     pub range: Range,
+    /// Who may cache it.
+    pub visibility: Visibility,
 }
 
 /// Answers a request, or says which bytes to send. Never fails: a failure is a refusal in the
@@ -96,41 +98,33 @@ async fn admit(
     let parameter = route.dialect.credential_parameter();
     let grant = auth::authorize(&route.policy, head, parameter, now).await?;
     *tenant = grant.tenant().cloned();
+    let key = route.layout.key(&grant, call.content())?;
+    let admitted = Admitted { route, head, call, grant, key, now };
 
-    let content = call.content();
-    let key = route.layout.key(grant.tenant(), content)?;
-    let etag = content.etag();
+    let etag = call.content().etag();
     match conditions::precondition(&head.headers, &etag) {
         Precondition::Failed => return Err(Error::PreconditionFailed),
-        Precondition::ClientHasIt if !route.revalidate => {
-            return Ok(not_modified(route, head, &call));
-        }
+        Precondition::ClientHasIt if !route.revalidate => return Ok(admitted.not_modified()),
         Precondition::ClientHasIt | Precondition::NoneMayExist => {
-            exists(route, storage, &key, now).await?;
-            return Ok(not_modified(route, head, &call));
+            admitted.object(storage).await?;
+            return Ok(admitted.not_modified());
         }
         Precondition::Proceed => {}
     }
-    match call {
-        Call::Describe(_) => {
-            let object = exists(route, storage, &key, now).await?;
-            Ok(Verdict::Reply(described(route, head, &call, &object)))
+    let redirected_from = match (call, route.delivery) {
+        (Call::Describe(_), _) => {
+            let object = admitted.object(storage).await?;
+            return Ok(admitted.describe(&object));
         }
-        Call::Download(_) => match route.delivery {
-            Delivery::Stream => download(route, call, key, &etag, head, now),
-            Delivery::Redirect => {
-                let object = exists(route, storage, &key, now).await?;
-                redirect(route, &grant, head, &call, &key, &object, now)
-            }
-            Delivery::RedirectFrom(size) => {
-                let object = exists(route, storage, &key, now).await?;
-                if object.size < size {
-                    return download(route, call, key, &etag, head, now);
-                }
-                redirect(route, &grant, head, &call, &key, &object, now)
-            }
-        },
+        (Call::Download(_), Delivery::Stream) => return admitted.download(&etag),
+        (Call::Download(_), Delivery::Redirect) => 0,
+        (Call::Download(_), Delivery::RedirectFrom(size)) => size,
+    };
+    let object = admitted.object(storage).await?;
+    if object.size < redirected_from {
+        return admitted.download(&etag);
     }
+    admitted.redirect(&object)
 }
 
 /// The refusal of a request, in the route's dialect.
@@ -144,67 +138,73 @@ pub fn refusal(route: &Route, head: &Parts, error: &Error) -> Reply {
     reply
 }
 
-/// The object, from memory or from storage.
-async fn exists(
-    route: &Route,
-    storage: &impl Storage,
-    key: &Key,
-    now: SystemTime,
-) -> Result<Arc<ObjectHead>, Error> {
-    let bucket = &route.bucket;
-    if !route.revalidate
-        && let Some(object) = bucket.objects.recall(key, now)
-    {
-        return Ok(object);
-    }
-    let request = bucket.sign_read(Method::HEAD, key, ReadOptions::default(), now)?;
-    let object = Arc::new(storage.stat(bucket, request).await?);
-    bucket.objects.remember(key.clone(), Arc::clone(&object), now);
-    Ok(object)
-}
-
-fn not_modified(route: &Route, head: &Parts, call: &Call) -> Verdict {
-    Verdict::Reply(route.dialect.answer(head, call, &Outcome::NotModified(route.visibility)))
-}
-
-fn described(route: &Route, head: &Parts, call: &Call, object: &ObjectHead) -> Reply {
-    let visibility = route.visibility;
-    // A range on HEAD is ignored (RFC 9110 section 14.2 defines it for GET only).
-    let outcome = Outcome::Object { object, portion: Portion::Whole, visibility };
-    route.dialect.answer(head, call, &outcome)
-}
-
-fn download(
-    route: &Arc<Route>,
+/// A call that was granted, and the key it leads to.
+struct Admitted<'a> {
+    route: &'a Arc<Route>,
+    head: &'a Parts,
     call: Call,
+    grant: Grant,
     key: Key,
-    etag: &str,
-    head: &Parts,
     now: SystemTime,
-) -> Result<Verdict, Error> {
-    let range = conditions::range(&head.headers, etag);
-    let asked = match range {
-        Range::Part(part) => Some(part.to_header()),
-        Range::Whole | Range::FromStart => None,
-    };
-    let options = ReadOptions { range: asked.as_deref(), checksum: route.trust_storage_checksum };
-    let signed = route.bucket.sign_read(Method::GET, &key, options, now)?;
-    Ok(Verdict::Download(Box::new(Download { route: Arc::clone(route), signed, key, call, range })))
 }
 
-fn redirect(
-    route: &Route,
-    grant: &Grant,
-    head: &Parts,
-    call: &Call,
-    key: &Key,
-    object: &ObjectHead,
-    now: SystemTime,
-) -> Result<Verdict, Error> {
-    let disposition = reply::disposition(object, call.content());
-    let url = route.bucket.presign_download(key, &disposition, route.redirect_ttl, now)?;
-    let granted =
-        grant.expires().map_or(Duration::MAX, |end| end.duration_since(now).unwrap_or_default());
-    let outcome = Outcome::Redirect { url: &url.url, life: url.life.min(granted) };
-    Ok(Verdict::Reply(route.dialect.answer(head, call, &outcome)))
+impl Admitted<'_> {
+    /// What everybody may have, everybody's caches may keep.
+    fn visibility(&self) -> Visibility {
+        if self.grant.is_open() { Visibility::Public } else { Visibility::Private }
+    }
+
+    /// The object, from memory or from storage.
+    async fn object(&self, storage: &impl Storage) -> Result<Arc<ObjectHead>, Error> {
+        let (bucket, key) = (&self.route.bucket, &self.key);
+        if !self.route.revalidate
+            && let Some(object) = bucket.objects.recall(key, self.now)
+        {
+            return Ok(object);
+        }
+        let request = bucket.sign_read(Method::HEAD, key, ReadOptions::default(), self.now)?;
+        let object = Arc::new(storage.stat(bucket, request).await?);
+        bucket.objects.remember(key.clone(), Arc::clone(&object), self.now);
+        Ok(object)
+    }
+
+    fn answer(&self, outcome: &Outcome<'_>) -> Verdict {
+        Verdict::Reply(self.route.dialect.answer(self.head, &self.call, outcome))
+    }
+
+    fn not_modified(&self) -> Verdict {
+        self.answer(&Outcome::NotModified(self.visibility()))
+    }
+
+    fn describe(&self, object: &ObjectHead) -> Verdict {
+        // A range on HEAD is ignored (RFC 9110 section 14.2 defines it for GET only).
+        let portion = Portion::Whole;
+        self.answer(&Outcome::Object { object, portion, visibility: self.visibility() })
+    }
+
+    fn download(self, etag: &str) -> Result<Verdict, Error> {
+        let range = conditions::range(&self.head.headers, etag);
+        let asked = match range {
+            Range::Part(part) => Some(part.to_header()),
+            Range::Whole | Range::FromStart => None,
+        };
+        let options =
+            ReadOptions { range: asked.as_deref(), checksum: self.route.trust_storage_checksum };
+        let signed = self.route.bucket.sign_read(Method::GET, &self.key, options, self.now)?;
+        let visibility = self.visibility();
+        let Self { route, call, key, .. } = self;
+        let route = Arc::clone(route);
+        Ok(Verdict::Download(Box::new(Download { route, signed, key, call, range, visibility })))
+    }
+
+    fn redirect(&self, object: &ObjectHead) -> Result<Verdict, Error> {
+        let disposition = reply::disposition(object, self.call.content());
+        let (bucket, ttl) = (&self.route.bucket, self.route.redirect_ttl);
+        let url = bucket.presign_download(&self.key, &disposition, ttl, self.now)?;
+        let granted = self
+            .grant
+            .expires()
+            .map_or(Duration::MAX, |end| end.duration_since(self.now).unwrap_or_default());
+        Ok(self.answer(&Outcome::Redirect { url: &url.url, life: url.life.min(granted) }))
+    }
 }

@@ -20,7 +20,6 @@ use crate::bucket::Bucket;
 use crate::config::{Config, Limits, Log, Section, Shutdown, Timeouts};
 use crate::content::layout::Layout;
 use crate::dialect::Dialect;
-use crate::reply::Visibility;
 use crate::telemetry::{Metrics, RouteMetrics};
 
 /// Everything requests are answered by. Immutable.
@@ -61,8 +60,6 @@ pub struct Route {
     pub layout: Layout,
     /// Who may read.
     pub policy: Policy,
-    /// Who may cache.
-    pub visibility: Visibility,
     /// Redirect or stream.
     pub delivery: Delivery,
     /// The longest life of a presigned URL.

@@ -41,7 +41,6 @@ impl Grant {
 
     /// What a token with these properties would get, for tests of the code behind authorization.
     #[cfg(test)]
-    #[allow(dead_code, reason = "used by the tests of other modules")]
     pub(crate) fn for_test(tenant: Option<Tenant>, expires: Option<SystemTime>) -> Self {
         Self { tenant, expires, open: false }
     }

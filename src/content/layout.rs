@@ -10,13 +10,13 @@
 //!     └── sha256:e3b0c442...b855        many tenants, one subtree each
 //! ```
 //!
-//! A tenant is one segment of the key, never a path: [`Tenant`] cannot hold a slash, so no tenant
+//! A tenant is one segment of the key, never a path: a [`Tenant`](crate::auth::Tenant) cannot hold a slash, so no tenant
 //! reaches into the subtree of another.
 
 use std::fmt;
 
 use super::ContentId;
-use crate::auth::Tenant;
+use crate::auth::Grant;
 use crate::error::Error;
 
 /// The longest key S3 accepts, in bytes (AWS, "Creating object key names").
@@ -109,12 +109,12 @@ impl Layout {
         text.split('/').any(|segment| matches!(segment, "." | ".."))
     }
 
-    /// The key of a content.
+    /// The key of a content, which only a grant opens.
     ///
     /// # Errors
     /// The layout needs a tenant and there is none (refused, not guessed), or the key is longer
     /// than S3 allows.
-    pub fn key(&self, tenant: Option<&Tenant>, content: &ContentId) -> Result<Key, Error> {
+    pub fn key(&self, grant: &Grant, content: &ContentId) -> Result<Key, Error> {
         use std::fmt::Write as _;
 
         let mut key = String::with_capacity(128);
@@ -124,9 +124,11 @@ impl Layout {
                 Piece::Hex => {
                     let _ = write!(key, "{}", content.sha256());
                 }
-                Piece::Tenant => key.push_str(
-                    tenant.ok_or(Error::Forbidden("the layout needs a tenant".into()))?.as_str(),
-                ),
+                Piece::Tenant => {
+                    let tenant = grant.tenant();
+                    let none = || Error::Forbidden("the layout needs a tenant".into());
+                    key.push_str(tenant.ok_or_else(none)?.as_str());
+                }
             }
         }
         if key.len() > KEY_BYTES_MAX {
@@ -139,14 +141,15 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Tenant;
     use crate::content::digest::Sha256Digest;
 
     const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     fn key(template: &str, tenant: Option<&str>) -> Result<String, Error> {
-        let tenant = tenant.map(|name| Tenant::parse(name).unwrap());
+        let grant = Grant::for_test(tenant.map(|name| Tenant::parse(name).unwrap()), None);
         let content = ContentId::Sha256(Sha256Digest::parse_hex(HEX).unwrap());
-        Layout::parse(template).unwrap().key(tenant.as_ref(), &content).map(|key| key.to_string())
+        Layout::parse(template).unwrap().key(&grant, &content).map(|key| key.to_string())
     }
 
     #[test]

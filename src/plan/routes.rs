@@ -9,7 +9,6 @@ use crate::config;
 use crate::content::layout::Layout;
 use crate::dialect::Dialect;
 use crate::dialect::chainloop::{Chainloop, Login};
-use crate::reply::Visibility;
 use crate::telemetry::Metrics;
 
 /// What routes refer to.
@@ -33,10 +32,6 @@ pub(super) fn compile(
     }
     let bucket = find("bucket", &route.bucket, context.buckets, &format!("{at}.bucket"), problems);
     let layout = problems.check(&format!("{at}.layout"), Layout::parse(&route.layout));
-    let visibility = match route.auth {
-        config::Auth::Open => Visibility::Public,
-        config::Auth::Jwt(_) => Visibility::Private,
-    };
     let policy = policy(at, route.auth, context, problems);
     let dialect = dialect(at, route.dialect, context.public_origin, problems);
     let delivery = match route.delivery {
@@ -68,7 +63,6 @@ pub(super) fn compile(
         bucket,
         layout,
         policy,
-        visibility,
         delivery,
         redirect_ttl: ttl,
         trust_storage_checksum: route.trust_storage_checksum,

@@ -52,7 +52,7 @@ pub async fn deliver(
     head: &Parts,
     download: Download,
 ) -> Result<(), Undelivered> {
-    let Download { route, signed, key, call, range } = download;
+    let Download { route, signed, key, call, range, visibility } = download;
     let answer = tokio::select! {
         biased;
         answer = storage.send(&route.bucket, signed) => answer?,
@@ -72,7 +72,7 @@ pub async fn deliver(
     }
     let (object, portion, answer) = judge(answer, range)?;
     let (mut check, counter) = choose_check(&route, call.content(), &object, portion);
-    let outcome = Outcome::Object { object: &object, portion, visibility: route.visibility };
+    let outcome = Outcome::Object { object: &object, portion, visibility };
     let reply = route.dialect.answer(head, &call, &outcome);
     let source = if object.size <= BUFFERED_BYTES_MAX && matches!(check, Check::Digest(_)) {
         let result = buffer(client, answer, &mut check).await;
