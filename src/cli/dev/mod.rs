@@ -28,6 +28,7 @@ pub const FOLDER: &str = ".casgate-dev";
 const BUCKET: &str = "casgate";
 const REGION: &str = "us-east-1";
 const TENANT: &str = "acme";
+const LAYOUT: &str = "{tenant}/sha256:{hex}";
 const STREAM_PATH: &str = "/stream/download/";
 
 /// The demo's token outlives a day of trying things out.
@@ -118,7 +119,7 @@ fn configuration(folder: &Folder, endpoint: &str, arguments: &Arguments) -> Stri
   - path: {path}
     dialect: {{ chainloop: {{}} }}
     bucket: demo
-    layout: "{{tenant}}/sha256:{{hex}}"
+    layout: "{LAYOUT}"
     delivery: {delivery}
     auth:
       jwt:
@@ -180,6 +181,7 @@ impl Demo {
                 "size": self.samples.large.bytes.len(),
             },
             "stream_path": STREAM_PATH,
+            "layout": LAYOUT,
         })
     }
 
@@ -193,6 +195,7 @@ casgate serves {url} (admin: {admin})
 
 S3 server   {endpoint}  region {REGION}  bucket {BUCKET}
             access key {access}  secret key {secret}
+            an artifact's key: {LAYOUT}, the tenant being the token's `org`
 Token       {token}
             another one: {program} jwt --dir {folder} --claim org={TENANT} --ttl 1h
 
