@@ -279,7 +279,7 @@ pub struct Limits {
     pub drain_size: ByteSize,
     /// Bytes per second below which a reading client is cut off.
     pub send_rate_min: ByteSize,
-    /// JWT verdicts remembered.
+    /// JWT verdicts remembered; one with more than 1 KiB of claims counts as several.
     pub remembered_verdicts: usize,
     /// Storage objects remembered as existing.
     pub remembered_objects: usize,

@@ -20,6 +20,7 @@ pub(super) struct Claims {
     expires: SystemTime,
     not_before: Option<SystemTime>,
     value: Box<dyn Val>,
+    size: usize,
 }
 
 impl Claims {
@@ -40,7 +41,7 @@ impl Claims {
         numeric_date(&object, "iat")?;
         let value = Box::<dyn Val>::try_from(Value::Map(object))
             .map_err(|_| malformed("the token's payload cannot be evaluated"))?;
-        Ok(Self { issuer, audience, expires, not_before, value })
+        Ok(Self { issuer, audience, expires, not_before, value, size: payload.len() })
     }
 
     /// `iss`
@@ -61,6 +62,11 @@ impl Claims {
     /// `nbf`
     pub(super) fn not_before(&self) -> Option<SystemTime> {
         self.not_before
+    }
+
+    /// The length of their JSON in bytes, to which the memory they take is in proportion.
+    pub(super) fn size(&self) -> usize {
+        self.size
     }
 
     /// All claims, ready for rules.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 
@@ -18,7 +19,7 @@ const AGE_MAX: Duration = Duration::from_secs(60);
 /// and rules are judged on every request, and refusals are never remembered, so nobody can fill
 /// the memory without a signed token.
 pub struct VerdictMemory {
-    verdicts: Option<Cache<(Fingerprint, IssuerId), Verdict>>,
+    verdicts: Option<Cache<(Fingerprint, IssuerId), Verdict, BySize>>,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -33,6 +34,17 @@ struct Verdict {
     since: SystemTime,
 }
 
+/// Weighs verdicts by the length of their claims, so that the memory is bounded in bytes and not
+/// only in number.
+#[derive(Clone)]
+struct BySize;
+
+impl Weighter<(Fingerprint, IssuerId), Verdict> for BySize {
+    fn weight(&self, _: &(Fingerprint, IssuerId), verdict: &Verdict) -> u64 {
+        verdict.claims.size().div_ceil(1024).max(1) as u64
+    }
+}
+
 impl Fingerprint {
     pub(super) fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
@@ -40,11 +52,12 @@ impl Fingerprint {
 }
 
 impl VerdictMemory {
-    /// A memory of at most `size` verdicts; 0 remembers nothing.
+    /// A memory of at most `size` verdicts; 0 remembers nothing. One whose claims are longer than
+    /// 1 KiB takes the place of several.
     #[must_use]
     pub fn new(size: usize) -> Self {
         Self {
-            verdicts: (size > 0).then(|| Cache::new(size)),
+            verdicts: (size > 0).then(|| Cache::with_weighter(size, size as u64, BySize)),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }

@@ -154,3 +154,18 @@ fn the_memory_is_bounded() {
     }
     assert_eq!(none.counts(), (0, 2));
 }
+
+#[test]
+fn long_claims_take_the_place_of_several() {
+    let setup = Remembering::new(64);
+    let policy = setup.policy("true");
+    let long = "x".repeat(8 * 1024);
+    let tokens: Vec<String> = (0..64)
+        .map(|id| Forge::new(Key::EdDsa).claim("jti", id).claim("long", long.as_str()).sign())
+        .collect();
+    for token in tokens.iter().chain(&tokens) {
+        assert_eq!(outcome(&policy, token, NOW), Ok(()));
+    }
+    let (hits, _) = setup.counts();
+    assert!(hits <= 64 / 8, "{hits} tokens of 8 KiB were remembered in the place of 64 of 1 KiB");
+}
