@@ -38,7 +38,8 @@
 //!   built from nothing ([`bucket::Bucket::sign_read`]).
 //! - No client gets as many bytes as `Content-Length` announced unless they hash to the digest, or
 //!   the route trusts storage's checksum, or the client asked for a part ([`transfer::copy`]).
-//! - No body is held in memory beyond one read buffer of 64 KiB, whatever the content's size.
+//! - No body is held in memory beyond one read buffer of 64 KiB, whatever the content's size; content
+//!   of at most that size is held whole while it is checked.
 //! - No connection is used again after anything about its framing was unclear, after a chunked
 //!   request, or after an answer that is not whole.
 //! - No name is looked up in a request; DNS is asked in the background ([`bucket::endpoint`]).
