@@ -1,0 +1,99 @@
+//! `routes[*]`
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use serde::Deserialize;
+
+use super::duration;
+
+/// One mount point.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// The path prefix, ending in `/`.
+    pub path: String,
+    /// The protocol spoken below it.
+    pub dialect: Dialect,
+    /// The name of the bucket.
+    pub bucket: String,
+    /// The key of a content, with `{hex}` and optionally `{tenant}`.
+    pub layout: String,
+    /// Who may read.
+    pub auth: Auth,
+    /// Redirect or stream.
+    #[serde(default)]
+    pub delivery: Delivery,
+    /// The longest life of a presigned URL.
+    #[serde(default = "default_redirect_ttl", with = "duration")]
+    pub redirect_ttl: Duration,
+    /// Skip hashing where storage reports a full-object SHA-256 equal to the digest.
+    #[serde(default)]
+    pub trust_storage_checksum: bool,
+    /// Ask storage even when `If-None-Match` already names the content.
+    #[serde(default)]
+    pub revalidate: bool,
+}
+
+fn default_redirect_ttl() -> Duration {
+    Duration::from_secs(300)
+}
+
+/// The protocols.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Dialect {
+    /// Chainloop's artifact downloads.
+    Chainloop(Chainloop),
+}
+
+/// Settings of the Chainloop dialect.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chainloop {
+    /// Where a browser without a credential is sent (307, `?callback=` added) instead of 401.
+    pub login_url: Option<String>,
+}
+
+/// Who may use a route.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Auth {
+    /// Everybody. Answers are publicly cacheable.
+    Open,
+    /// Holders of a JWT for which `read` is true.
+    Jwt(JwtAuth),
+}
+
+/// Rules over the claims of a JWT, in CEL; `claims` is the payload.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JwtAuth {
+    /// Names of issuers.
+    pub issuers: Vec<String>,
+    /// Yields the tenant, a string.
+    pub tenant: Option<String>,
+    /// Yields whether the caller may read.
+    pub read: String,
+}
+
+/// How content reaches the client.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum Delivery {
+    /// Presigned redirects.
+    #[default]
+    Redirect,
+    /// Through the gateway, verified.
+    Stream,
+    /// By size: small content through the gateway, the rest by redirect.
+    Auto(AutoDelivery),
+}
+
+/// Settings of `delivery: auto`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AutoDelivery {
+    /// Content of at least this size is redirected.
+    pub redirect_from: ByteSize,
+}
