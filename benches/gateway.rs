@@ -13,13 +13,12 @@ use casgate::bucket::{Bucket, Signed};
 use casgate::cli::jwt;
 use casgate::config::Config;
 use casgate::edge::stream::ClientStream;
-use casgate::edge::{Edge, server};
+use casgate::edge::{Edge, http1};
 use casgate::error::Error;
 use casgate::gateway::{self, Storage};
 use casgate::plan::Plan;
 use casgate::telemetry::Metrics;
 use casgate::telemetry::access::AccessLog;
-use casgate::transfer::storage::StorageClient;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::request::Parts;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -101,18 +100,17 @@ fn decide(criterion: &mut Criterion) {
 fn lifecycle(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("a runtime");
     let metrics = Arc::new(Metrics::new());
-    let plan = Arc::new(plan(&metrics));
+    let plan = plan(&metrics);
     let now = SystemTime::now();
     let token = token();
     // Existence is remembered from here on: the pipe leads to no storage.
     drop(runtime.block_on(gateway::decide(&plan, &Always, &head("/r/", &token), now)));
-    let storage = StorageClient::new(&plan.limits, &plan.timeouts);
     let access_log = AccessLog::off(metrics.access_log_dropped.clone());
-    let edge = Arc::new(Edge { plan, storage, metrics, access_log });
+    let edge = Arc::new(Edge::new(plan, metrics, access_log));
     let (_draining, is_draining) = watch::channel(false);
     let (mut client, served) = tokio::io::duplex(64 * 1024);
     runtime.spawn(async move {
-        server::serve_connection(&edge, ClientStream::new(served, None), is_draining).await;
+        http1::serve(&edge, ClientStream::new(served, None), is_draining).await;
     });
     let request = format!(
         "GET /r/{DIGEST} HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {token}\r\n\

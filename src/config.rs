@@ -7,6 +7,7 @@
 mod bucket;
 mod form;
 mod issuer;
+mod listen;
 mod process;
 mod route;
 
@@ -20,6 +21,7 @@ use serde::Deserialize;
 pub use bucket::{Addressing, Bucket, Credentials, ForbiddenMeans, StaticCredentials};
 pub use form::{Misfit, Section};
 pub use issuer::{Issuer, Keys};
+pub use listen::{Certificate, Listener, Tls};
 pub use process::{Limits, Log, LogLevel, Shutdown, Timeouts};
 pub use route::{Auth, AutoDelivery, Chainloop, Delivery, Dialect, JwtAuth, Route};
 
@@ -30,9 +32,9 @@ pub struct Config {
     /// Where clients reach the gateway, as they see it: scheme, host and port. Needed
     /// only where an answer must name the gateway itself, such as a login redirect.
     pub public_url: Option<String>,
-    /// Addresses to serve on. Port 0 takes any free port.
+    /// Addresses to serve on.
     #[serde(default = "default_listen")]
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Listener>,
     /// Address of `/healthz`, `/readyz` and `/metrics`. None: no admin listener.
     pub admin: Option<SocketAddr>,
     /// Peers whose `X-Forwarded-For` and `X-Request-Id` are believed.
@@ -61,8 +63,8 @@ pub struct Config {
     pub log: Log,
 }
 
-fn default_listen() -> Vec<SocketAddr> {
-    vec![SocketAddr::from(([0, 0, 0, 0], 8080))]
+fn default_listen() -> Vec<Listener> {
+    vec![Listener::plain(SocketAddr::from(([0, 0, 0, 0], 8080)))]
 }
 
 impl Config {

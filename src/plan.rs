@@ -3,7 +3,9 @@
 
 mod bounds;
 mod buckets;
+mod files;
 mod issuers;
+mod listeners;
 mod routes;
 mod secrets;
 
@@ -15,23 +17,27 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::auth::{Policy, VerdictMemory};
+use crate::auth::{Issuer, Policy, VerdictMemory};
 use crate::bucket::Bucket;
 use crate::config::{Config, Limits, Log, Section, Shutdown, Timeouts};
 use crate::content::layout::Layout;
 use crate::dialect::Dialect;
 use crate::telemetry::{Metrics, RouteMetrics};
+pub use files::{Files, ReadFile, Stamp};
+pub use listeners::{HTTP2, Listener};
 
 /// Everything requests are answered by. Immutable.
 pub struct Plan {
     /// Addresses to serve on.
-    pub listen: Vec<SocketAddr>,
+    pub listeners: Vec<Listener>,
     /// Address of the admin listener.
     pub admin: Option<SocketAddr>,
     /// Peers whose forwarded headers count.
     pub trusted_proxies: Vec<IpNet>,
     /// All buckets, by name.
     pub buckets: BTreeMap<String, Arc<Bucket>>,
+    /// All issuers, by name.
+    pub issuers: BTreeMap<String, Arc<Issuer>>,
     /// All routes by their path prefix.
     pub routes: HashMap<String, Arc<Route>>,
     /// What is remembered of JWTs.
@@ -46,6 +52,8 @@ pub struct Plan {
     pub log: Log,
     /// Things that work and are probably not meant.
     pub warnings: Vec<Problem>,
+    /// The files it was made of.
+    pub files: Vec<ReadFile>,
 }
 
 /// One mount point.
@@ -102,22 +110,44 @@ impl fmt::Display for Problem {
 }
 
 impl Plan {
-    /// Compiles a configuration. Reads the files and environment variables that secrets and key
-    /// sets come from, and nothing else.
+    /// Compiles a configuration. Reads the files and environment variables that secrets, keys and
+    /// certificates come from, and nothing else.
     ///
     /// # Errors
     /// Every problem of the configuration, not only the first.
     pub fn compile(config: Config, metrics: &Metrics) -> Result<Self, Vec<Problem>> {
-        let mut problems = Problems::default();
+        Self::recompile(config, Files::default(), metrics, None)
+    }
+
+    /// Compiles a configuration that takes the place of an earlier one. Buckets and issuers that are
+    /// the same as before are taken over, with all that is known of them: what storage confirmed,
+    /// which signatures were good, addresses, keys, credentials. `files` has what the configuration
+    /// itself was read from.
+    ///
+    /// # Errors
+    /// Every problem, as in [`Plan::compile`].
+    pub fn recompile(
+        config: Config,
+        files: Files,
+        metrics: &Metrics,
+        earlier: Option<&Self>,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = Problems { files, ..Problems::default() };
         bounds::check(&config.limits, &config.timeouts, &mut problems);
         let public_origin = public_origin(config.public_url.as_deref(), &mut problems);
-        let verdicts = Arc::new(VerdictMemory::new(config.limits.remembered_verdicts));
+        let size = config.limits.remembered_verdicts;
+        let verdicts = earlier.map(|earlier| &earlier.verdicts).filter(|it| it.size() == size);
+        let verdicts = verdicts.map_or_else(|| Arc::new(VerdictMemory::new(size)), Arc::clone);
 
-        let buckets =
+        let mut buckets =
             sections(config.buckets, "buckets", &mut problems, |name, bucket, problems| {
                 buckets::compile(name, bucket, &config.limits, metrics, problems)
             });
-        let issuers = sections(config.issuers, "issuers", &mut problems, issuers::compile);
+        let mut issuers = sections(config.issuers, "issuers", &mut problems, issuers::compile);
+        if let Some(earlier) = earlier {
+            take_over(&mut buckets, &earlier.buckets, Bucket::is_same);
+            take_over(&mut issuers, &earlier.issuers, Issuer::is_same);
+        }
         let context = routes::Context {
             public_origin: public_origin.as_deref(),
             buckets: &buckets,
@@ -144,13 +174,21 @@ impl Plan {
         if config.listen.is_empty() {
             problems.add("listen", "there is no address to serve on");
         }
-        let warnings = problems.finish()?;
-        let buckets = buckets.into_iter().filter_map(|(name, it)| Some((name, it?))).collect();
+        let mut listeners = Vec::new();
+        for (index, listener) in config.listen.iter().enumerate() {
+            listeners.extend(listeners::compile(
+                &format!("listen[{index}]"),
+                listener,
+                &mut problems,
+            ));
+        }
+        let (warnings, files) = problems.finish()?;
         Ok(Self {
-            listen: config.listen,
+            listeners,
             admin: config.admin,
             trusted_proxies: config.trusted_proxies,
-            buckets,
+            buckets: compiled(buckets),
+            issuers: compiled(issuers),
             routes,
             verdicts,
             limits: config.limits,
@@ -158,6 +196,7 @@ impl Plan {
             shutdown: config.shutdown,
             log: config.log,
             warnings,
+            files,
         })
     }
 
@@ -207,6 +246,26 @@ fn sections<C, T>(
         .collect()
 }
 
+/// Puts entries of an earlier plan in the place of those that are the same.
+fn take_over<T>(
+    entries: &mut Compiled<T>,
+    earlier: &BTreeMap<String, Arc<T>>,
+    is_same: impl Fn(&T, &T) -> bool,
+) {
+    for (name, entry) in entries {
+        if let (Some(entry), Some(earlier)) = (entry, earlier.get(name))
+            && is_same(entry, earlier)
+        {
+            *entry = Arc::clone(earlier);
+        }
+    }
+}
+
+/// The entries of sections without problems.
+fn compiled<T>(sections: Compiled<T>) -> BTreeMap<String, Arc<T>> {
+    sections.into_iter().filter_map(|(name, entry)| Some((name, entry?))).collect()
+}
+
 fn public_origin(url: Option<&str>, problems: &mut Problems) -> Option<String> {
     let text = url?;
     let parsed = crate::bucket::endpoint::Origin::parse(text);
@@ -221,6 +280,7 @@ fn public_origin(url: Option<&str>, problems: &mut Problems) -> Option<String> {
 struct Problems {
     fatal: Vec<Problem>,
     warnings: Vec<Problem>,
+    files: Files,
 }
 
 impl Problems {
@@ -248,8 +308,12 @@ impl Problems {
         }
     }
 
-    fn finish(self) -> Result<Vec<Problem>, Vec<Problem>> {
-        if self.fatal.is_empty() { Ok(self.warnings) } else { Err(self.fatal) }
+    /// The warnings and the files that were read, if that is all.
+    fn finish(self) -> Result<(Vec<Problem>, Vec<ReadFile>), Vec<Problem>> {
+        match self.fatal.is_empty() {
+            true => Ok((self.warnings, self.files.into_vec())),
+            false => Err(self.fatal),
+        }
     }
 }
 

@@ -65,6 +65,16 @@ impl Issuer {
         Ok(Self { id, iss, audience, keyring, leeway })
     }
 
+    /// Whether `other` accepts the same tokens, by the same keys: what one verified, the other
+    /// would have verified.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.iss == other.iss
+            && self.audience == other.audience
+            && self.leeway == other.leeway
+            && self.keyring.is_same(&other.keyring)
+    }
+
     pub(super) fn id(&self) -> IssuerId {
         self.id
     }

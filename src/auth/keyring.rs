@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use jsonwebtoken::{Algorithm, DecodingKey};
+use sha2::{Digest as _, Sha256};
 
 use super::jwk::{self, Jwk};
 use super::{json, refused};
@@ -23,7 +24,11 @@ pub struct VerifyingKey {
 
 /// The keys that may verify an issuer's tokens.
 #[derive(Debug)]
-pub struct Keyring(Keys);
+pub struct Keyring {
+    keys: Keys,
+    /// SHA-256 of what the keys were read from.
+    origin: [u8; 32],
+}
 
 #[derive(Debug)]
 enum Keys {
@@ -105,7 +110,7 @@ impl Keyring {
     /// The secret is shorter than 32 bytes.
     pub fn hs256(secret: &[u8]) -> Result<Self, KeyringProblem> {
         let key = jwk::secret(Algorithm::HS256, secret)?;
-        Ok(Self(Keys::Secret(Arc::new(key))))
+        Ok(Self { keys: Keys::Secret(Arc::new(key)), origin: Sha256::digest(secret).into() })
     }
 
     /// The keys of a JSON Web Key Set (RFC 7517). Keys that are not for verifying signatures, and
@@ -143,13 +148,21 @@ impl Keyring {
             return Err(KeyringProblem::NoUsableKey { skipped });
         }
         let only = named.values().chain(&unnamed).next().filter(|_| usable == 1).map(Arc::clone);
-        Ok(Self(Keys::Set { named, only, skipped }))
+        let keys = Keys::Set { named, only, skipped };
+        Ok(Self { keys, origin: Sha256::digest(bytes).into() })
+    }
+
+    /// Whether `other` was made of the same secret or set.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        std::mem::discriminant(&self.keys) == std::mem::discriminant(&other.keys)
+            && self.origin == other.origin
     }
 
     /// How many keys of the set were skipped.
     #[must_use]
     pub fn skipped(&self) -> usize {
-        match &self.0 {
+        match &self.keys {
             Keys::Secret(_) => 0,
             Keys::Set { skipped, .. } => *skipped,
         }
@@ -161,7 +174,7 @@ impl Keyring {
     /// # Errors
     /// [`Kind::CredentialRefused`](crate::error::Kind::CredentialRefused): there is no such key.
     pub async fn find(&self, key_id: Option<&str>) -> Result<Arc<VerifyingKey>, Error> {
-        let found = match (&self.0, key_id) {
+        let found = match (&self.keys, key_id) {
             (Keys::Secret(key), _) => Some(key),
             (Keys::Set { named, .. }, Some(key_id)) => named.get(key_id),
             (Keys::Set { only, .. }, None) => only.as_ref(),

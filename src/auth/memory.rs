@@ -19,6 +19,7 @@ const AGE_MAX: Duration = Duration::from_secs(60);
 /// and rules are judged on every request, and refusals are never remembered, so nobody can fill
 /// the memory without a signed token.
 pub struct VerdictMemory {
+    size: usize,
     verdicts: Option<Cache<(Fingerprint, IssuerId), Verdict, BySize>>,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -52,11 +53,18 @@ impl Fingerprint {
 }
 
 impl VerdictMemory {
+    /// The most verdicts it remembers.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     /// A memory of at most `size` verdicts; 0 remembers nothing. One whose claims are longer than
     /// 1 KiB takes the place of several.
     #[must_use]
     pub fn new(size: usize) -> Self {
         Self {
+            size,
             verdicts: (size > 0).then(|| Cache::with_weighter(size, size as u64, BySize)),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),

@@ -18,6 +18,7 @@ pub const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 /// A bounded memory of object heads by key.
 #[derive(Debug)]
 pub struct ObjectMemory {
+    capacity: usize,
     entries: Cache<Key, (SystemTime, Arc<ObjectHead>)>,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -27,7 +28,18 @@ impl ObjectMemory {
     /// A memory of at most `capacity` objects.
     #[must_use]
     pub fn new(capacity: usize) -> Self {
-        Self { entries: Cache::new(capacity), hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
+        Self {
+            capacity,
+            entries: Cache::new(capacity),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
+    }
+
+    /// The most objects it remembers.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.capacity
     }
 
     /// The object, if storage confirmed it within the last minute.

@@ -90,6 +90,21 @@ pub struct ReadOptions<'a> {
 }
 
 impl Bucket {
+    /// Whether `other` is the same bucket, reached and signed for in the same way: what is known
+    /// about the one then holds for the other.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.name == other.name
+            && self.bucket == other.bucket
+            && self.region == other.region
+            && self.addressing == other.addressing
+            && self.server == other.server
+            && self.public == other.public
+            && self.credentials == other.credentials
+            && self.forbidden_means == other.forbidden_means
+            && self.objects.capacity() == other.objects.capacity()
+    }
+
     /// Signs a GET or HEAD of one object.
     ///
     /// # Errors

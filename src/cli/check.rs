@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::EXIT_USAGE;
 use crate::config::Config;
-use crate::plan::{Plan, Problem};
+use crate::plan::{Files, Plan, Problem};
 use crate::telemetry::Metrics;
 
 /// Arguments of `casgate check`.
@@ -22,7 +22,7 @@ pub struct Arguments {
 pub(super) fn execute(arguments: &Arguments) -> ExitCode {
     let mut sound = true;
     for file in &arguments.files {
-        match load(file, &Metrics::new()) {
+        match load(file, &Metrics::new(), None) {
             Ok(plan) => report(file, "warning: ", &plan.warnings),
             Err(problems) => {
                 report(file, "", &problems);
@@ -40,15 +40,17 @@ pub(super) fn report(file: &Path, prefix: &str, problems: &[Problem]) {
     }
 }
 
-/// Reads and compiles a configuration file.
+/// Reads and compiles a configuration file, in the place of an earlier plan if there is one.
 ///
 /// # Errors
 /// Every problem, an unreadable file included.
-pub fn load(file: &Path, metrics: &Metrics) -> Result<Plan, Vec<Problem>> {
+pub fn load(file: &Path, metrics: &Metrics, earlier: Option<&Plan>) -> Result<Plan, Vec<Problem>> {
     let whole = |message: String| vec![Problem { path: String::new(), message }];
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| whole(format!("cannot read the file: {error}")))?;
+    let mut files = Files::default();
+    let cannot = |error: &dyn std::fmt::Display| whole(format!("cannot read the file: {error}"));
+    let text = files.bytes(file).map_err(|error| cannot(&error))?;
+    let text = String::from_utf8(text).map_err(|error| cannot(&error))?;
     let config = Config::parse(&text)
         .map_err(|misfit| vec![Problem { path: misfit.path, message: misfit.message }])?;
-    Plan::compile(config, metrics)
+    Plan::recompile(config, files, metrics, earlier)
 }

@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand.
 
+mod background;
 pub mod check;
 #[cfg(feature = "dev")]
 pub mod dev;
@@ -7,6 +8,7 @@ pub mod dev;
 pub mod dev_s3;
 #[cfg(feature = "dev")]
 pub mod jwt;
+mod reload;
 pub mod run;
 pub mod serve;
 

@@ -24,7 +24,7 @@ pub struct Arguments {
 /// Serves until SIGTERM or SIGINT. A configuration with problems exits 64 before a port is bound.
 pub(super) fn execute(arguments: &Arguments) -> ExitCode {
     let metrics = Arc::new(Metrics::new());
-    let plan = match check::load(&arguments.file, &metrics) {
+    let plan = match check::load(&arguments.file, &metrics, None) {
         Ok(plan) => plan,
         Err(problems) => {
             check::report(&arguments.file, "", &problems);
@@ -37,13 +37,17 @@ pub(super) fn execute(arguments: &Arguments) -> ExitCode {
     }
     let announce = |addresses: &serve::Addresses| {
         if arguments.json {
-            let line = json!({ "url": addresses.url(), "admin_url": addresses.admin_url() });
+            let line = json!({
+                "url": addresses.url(),
+                "urls": addresses.urls().collect::<Vec<_>>(),
+                "admin_url": addresses.admin_url(),
+            });
             // Whoever asked for the line and left does not want it any more; `println!` would panic.
             let _ = writeln!(io::stdout(), "{line}");
         }
     };
     let served = serve::block_on(async {
-        serve::serve(plan, metrics, announce, serve::stop_signal()).await
+        serve::serve(plan, metrics, &arguments.file, announce, serve::stop_signal()).await
     });
     log.finish();
     match served.and_then(|result| result) {

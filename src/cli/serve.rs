@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,21 +12,18 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
-use crate::bucket::control;
+use super::background::Background;
+use super::reload::Reloader;
 use crate::edge::{self, Edge, admin::Admin, server};
 use crate::plan::Plan;
 use crate::telemetry::Metrics;
 use crate::telemetry::access::AccessLog;
-use crate::transfer::storage::StorageClient;
-
-/// How long a look-up of a storage name may take, and the first one hold up the start.
-const RESOLVE_MAX: Duration = Duration::from_secs(5);
 
 /// Where the process serves.
 #[derive(Debug)]
 pub struct Addresses {
-    /// Client addresses, with the ports that were really bound.
-    pub clients: Vec<SocketAddr>,
+    /// Client addresses with their schemes, and the ports that were really bound.
+    pub clients: Vec<(&'static str, SocketAddr)>,
     /// The admin address, if there is one.
     pub admin: Option<SocketAddr>,
 }
@@ -34,7 +32,12 @@ impl Addresses {
     /// The first client address as a URL.
     #[must_use]
     pub fn url(&self) -> Option<String> {
-        self.clients.first().map(|address| format!("http://{address}"))
+        self.urls().next()
+    }
+
+    /// All client addresses as URLs, in the order of the configuration.
+    pub fn urls(&self) -> impl Iterator<Item = String> {
+        self.clients.iter().map(|(scheme, address)| format!("{scheme}://{address}"))
     }
 
     /// The admin address as a URL.
@@ -75,7 +78,8 @@ pub fn stop_signal() -> impl Future<Output = ()> {
     }
 }
 
-/// Serves a plan until `stop` completes and the requests in flight are done, or their time is.
+/// Serves a plan until `stop` completes and the requests in flight are done, or their time is. When
+/// `file`, which it was read from, changes, the new plan takes its place.
 ///
 /// `announce` is called once everything is bound and ready.
 ///
@@ -84,45 +88,43 @@ pub fn stop_signal() -> impl Future<Output = ()> {
 pub async fn serve(
     plan: Plan,
     metrics: Arc<Metrics>,
+    file: &Path,
     announce: impl FnOnce(&Addresses),
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let plan = Arc::new(plan);
-    let mut listeners = Vec::new();
+    let mut sockets = Vec::new();
     let mut clients = Vec::new();
-    for &address in &plan.listen {
-        let listener = bind(address).await?;
-        clients.push(listener.local_addr()?);
-        listeners.push(listener);
+    for listener in &plan.listeners {
+        let socket = bind(listener.address).await?;
+        let scheme = if listener.tls.is_some() { "https" } else { "http" };
+        clients.push((scheme, socket.local_addr()?));
+        sockets.push(socket);
     }
-    let admin_listener = match plan.admin {
+    let admin_socket = match plan.admin {
         Some(address) => Some(bind(address).await?),
         None => None,
     };
-    let admin = admin_listener.as_ref().map(TcpListener::local_addr).transpose()?;
+    let admin = admin_socket.as_ref().map(TcpListener::local_addr).transpose()?;
     let addresses = Addresses { clients, admin };
-
-    // Everything in here ends when the set is dropped.
-    let mut background = JoinSet::new();
-    resolve_all(&plan).await;
-    background.spawn(keep_resolving(Arc::clone(&plan)));
-    background.spawn(probe_buckets(Arc::clone(&plan)));
-    let (draining, is_draining) = watch::channel(false);
-    if let Some(listener) = admin_listener {
-        let (plan, metrics) = (Arc::clone(&plan), Arc::clone(&metrics));
-        let admin = Arc::new(Admin { plan, metrics, draining: is_draining });
-        background.spawn(edge::admin::serve(admin, listener));
-    }
 
     let dropped = metrics.access_log_dropped.clone();
     let (access_log, writer) = match plan.log.access {
         true => AccessLog::start(dropped).map(|(log, writer)| (log, Some(writer)))?,
         false => (AccessLog::off(dropped), None),
     };
-    let storage = StorageClient::new(&plan.limits, &plan.timeouts);
-    let edge = Arc::new(Edge { plan: Arc::clone(&plan), storage, metrics, access_log });
+    let edge = Arc::new(Edge::new(plan, metrics, access_log));
+    let background = Background::start(&edge.serving().plan).await;
+    let reloader = Reloader::new(Arc::clone(&edge), file, background);
+    // Everything in here ends when the set is dropped.
+    let mut beside = JoinSet::new();
+    beside.spawn(reloader.run());
+    let (draining, is_draining) = watch::channel(false);
+    if let Some(socket) = admin_socket {
+        let admin = Arc::new(Admin { edge: Arc::clone(&edge), draining: is_draining });
+        beside.spawn(edge::admin::serve(admin, socket));
+    }
     let (closing, is_closing) = watch::channel(false);
-    let mut requests = tokio::spawn(server::serve(edge, listeners, is_closing));
+    let mut requests = tokio::spawn(server::serve(Arc::clone(&edge), sockets, is_closing));
 
     tracing::info!(clients = ?addresses.clients, admin = ?addresses.admin, "serving");
     announce(&addresses);
@@ -134,6 +136,7 @@ pub async fn serve(
 
     // Not ready first: load balancers get the delay to notice before connections are refused.
     let _ = draining.send(true);
+    let plan = Arc::clone(&edge.serving().plan);
     tracing::info!(delay = ?plan.shutdown.delay, drain = ?plan.shutdown.drain, "stopping");
     sleep(plan.shutdown.delay).await;
     let _ = closing.send(true);
@@ -158,39 +161,4 @@ async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
     })
-}
-
-/// Asks DNS for all endpoints at once, so that a slow name delays no other.
-async fn resolve_all(plan: &Plan) {
-    let mut look_ups = JoinSet::new();
-    for bucket in plan.buckets.values().cloned() {
-        look_ups.spawn(async move {
-            let error = match timeout(RESOLVE_MAX, bucket.endpoint.resolve()).await {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => error.to_string(),
-                Err(_) => "no answer in time".to_owned(),
-            };
-            let endpoint = &bucket.endpoint.authority;
-            tracing::warn!(bucket = bucket.name, endpoint, error, "cannot resolve the endpoint");
-        });
-    }
-    look_ups.join_all().await;
-}
-
-async fn keep_resolving(plan: Arc<Plan>) {
-    loop {
-        sleep(plan.timeouts.resolve_interval).await;
-        resolve_all(&plan).await;
-    }
-}
-
-/// Says at the start which buckets cannot be used, and why, before a client finds out. It changes
-/// nothing: storage that is down may come up.
-async fn probe_buckets(plan: Arc<Plan>) {
-    for (name, bucket) in &plan.buckets {
-        match control::probe(bucket).await {
-            Ok(()) => tracing::info!(bucket = name, "the bucket can be used"),
-            Err(error) => tracing::error!(bucket = name, error, "the bucket cannot be used"),
-        }
-    }
 }

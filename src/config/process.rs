@@ -15,6 +15,10 @@ pub struct Limits {
     pub header_size: ByteSize,
     /// Client connections open at once; more wait to be accepted.
     pub connections: usize,
+    /// HTTP/2 requests answered at once on one connection.
+    pub http2_streams_per_connection: u32,
+    /// HTTP/2 requests answered at once; more are refused so that clients may repeat them.
+    pub http2_streams: usize,
     /// Unread body bytes taken after an early answer before the connection is cut.
     pub drain_size: ByteSize,
     /// Bytes per second below which a reading client is cut off.
@@ -32,6 +36,8 @@ impl Default for Limits {
         Self {
             header_size: ByteSize::kib(16),
             connections: 10_000,
+            http2_streams_per_connection: 100,
+            http2_streams: 10_000,
             drain_size: ByteSize::kib(64),
             send_rate_min: ByteSize::kib(1),
             remembered_verdicts: 10_000,
@@ -66,6 +72,9 @@ pub struct Timeouts {
     /// How often storage host names are resolved again.
     #[serde(with = "duration")]
     pub resolve_interval: Duration,
+    /// How often the configuration and the files it names are looked at for changes.
+    #[serde(with = "duration")]
+    pub reload_interval: Duration,
 }
 
 impl Default for Timeouts {
@@ -78,6 +87,7 @@ impl Default for Timeouts {
             storage_read: Duration::from_secs(15),
             storage_idle: Duration::from_secs(30),
             resolve_interval: Duration::from_secs(10),
+            reload_interval: Duration::from_secs(5),
         }
     }
 }

@@ -7,10 +7,9 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::Edge;
 use super::stream::ClientStream;
-use crate::plan::Plan;
 use crate::reply::{self, Reply};
-use crate::telemetry::Metrics;
 use pingora::protocols::http::ServerSession;
 use tokio::time::timeout;
 
@@ -22,10 +21,8 @@ const HEADER_BYTES_MAX: usize = 16 * 1024;
 
 /// What the admin listener tells of.
 pub struct Admin {
-    /// The plan in use.
-    pub plan: Arc<Plan>,
-    /// The process's metrics.
-    pub metrics: Arc<Metrics>,
+    /// What serves.
+    pub edge: Arc<Edge>,
     /// True from the moment the process was asked to end.
     pub draining: watch::Receiver<bool>,
 }
@@ -54,7 +51,7 @@ pub async fn serve(admin: Arc<Admin>, listener: TcpListener) {
 }
 
 async fn answer(admin: &Admin, mut session: ServerSession) {
-    let limit = admin.plan.timeouts.header;
+    let limit = admin.edge.serving().plan.timeouts.header;
     if !matches!(timeout(limit, session.read_request()).await, Ok(Ok(true))) {
         return;
     }
@@ -85,7 +82,7 @@ fn respond(admin: &Admin, method: &Method, path: &str) -> Reply {
         }
         "/readyz" => reply::plain(StatusCode::OK, "ready"),
         "/metrics" => {
-            let text = admin.metrics.render(&admin.plan);
+            let text = admin.edge.metrics.render(&admin.edge.serving().plan);
             reply::with_body(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", text)
         }
         _ => reply::plain(StatusCode::NOT_FOUND, "not found"),

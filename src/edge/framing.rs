@@ -4,7 +4,8 @@
 //! `Content-Length` beside `Transfer-Encoding`. A gateway behind a CDN must not be the odd one out,
 //! so the raw bytes of the header are judged here (RFC 9112 sections 2.2, 3.2, 6.1 and 6.3).
 
-use http::StatusCode;
+use http::request::Parts;
+use http::{StatusCode, header};
 
 /// A request that is refused for its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,22 @@ pub fn check(raw: &[u8], size_max: usize) -> Result<Framing, Malformed> {
         (0, _) => Err(bad("more than one Transfer-Encoding")),
         (_, 0) => Err(bad("more than one Content-Length")),
         _ => Err(bad("Content-Length beside Transfer-Encoding")),
+    }
+}
+
+/// Judges the head of an HTTP/2 request, of which the protocol's own rules are kept already
+/// (RFC 9113 section 8.2): pseudo-headers, no connection-specific fields, one authority.
+///
+/// # Errors
+/// The length of the body is ambiguous.
+pub fn check_http2(head: &Parts) -> Result<(), Malformed> {
+    let mut lengths = head.headers.get_all(header::CONTENT_LENGTH).iter();
+    let is_number = |value: &[u8]| !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    match (lengths.next(), lengths.next()) {
+        (None, _) => Ok(()),
+        (Some(length), None) if is_number(length.as_bytes()) => Ok(()),
+        (Some(_), None) => Err(bad("Content-Length is not a number")),
+        (Some(_), Some(_)) => Err(bad("more than one Content-Length")),
     }
 }
 

@@ -9,16 +9,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use pingora::protocols::IO;
-use pingora::protocols::http::ServerSession;
-use tokio::io::BufWriter;
+use tokio::io::{AsyncReadExt as _, BufWriter};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
 
-use super::Edge;
-use super::stream::{ClientStream, Connection};
+use super::stream::ClientStream;
+use super::{Edge, http1, http2};
+use crate::plan::{HTTP2, Listener};
 
 /// A pause after `accept` failed for want of file descriptors: without it the loop would spin.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -26,14 +28,17 @@ pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Puts the head of an answer and a short body into one packet. Longer writes pass it by.
 const WRITE_BUFFER_BYTES: usize = 4096;
 
-/// Serves every listener until `draining` turns true, then waits for the requests in flight. The
-/// caller bounds that wait by dropping the future.
-pub async fn serve(edge: Arc<Edge>, listeners: Vec<TcpListener>, draining: watch::Receiver<bool>) {
-    let slots = Arc::new(Semaphore::new(edge.plan.limits.connections));
+/// What a client that knows of HTTP/2 sends first (RFC 9113 section 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Serves sockets, each by the plan's listener at the same position, until `draining` turns true,
+/// then waits for the requests in flight. The caller bounds that wait by dropping the future.
+pub async fn serve(edge: Arc<Edge>, sockets: Vec<TcpListener>, draining: watch::Receiver<bool>) {
+    let slots = Arc::new(Semaphore::new(edge.serving().plan.limits.connections));
     let mut loops = JoinSet::new();
-    for listener in listeners {
+    for (position, socket) in sockets.into_iter().enumerate() {
         let (edge, slots) = (Arc::clone(&edge), Arc::clone(&slots));
-        loops.spawn(accept_loop(edge, listener, slots, draining.clone()));
+        loops.spawn(accept_loop(edge, socket, position, slots, draining.clone()));
     }
     // One that panicked leaves an address unserved: better to end, and be started again.
     while let Some(Ok(())) = loops.join_next().await {}
@@ -41,7 +46,8 @@ pub async fn serve(edge: Arc<Edge>, listeners: Vec<TcpListener>, draining: watch
 
 async fn accept_loop(
     edge: Arc<Edge>,
-    listener: TcpListener,
+    socket: TcpListener,
+    position: usize,
     slots: Arc<Semaphore>,
     mut draining: watch::Receiver<bool>,
 ) {
@@ -52,14 +58,13 @@ async fn accept_loop(
             _ = draining.wait_for(|draining| *draining) => break,
             // Connections that ended are taken off the books one by one.
             Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&socket, &slots) => accepted,
         };
         match accepted {
             Ok((stream, peer, slot)) => {
                 let (edge, draining) = (Arc::clone(&edge), draining.clone());
                 connections.spawn(async move {
-                    let stream = BufWriter::with_capacity(WRITE_BUFFER_BYTES, stream);
-                    serve_connection(&edge, ClientStream::new(stream, Some(peer)), draining).await;
+                    serve_accepted(&edge, stream, peer, position, draining).await;
                     drop(slot);
                 });
             }
@@ -69,46 +74,94 @@ async fn accept_loop(
             }
         }
     }
-    drop(listener);
+    drop(socket);
     while connections.join_next().await.is_some() {}
 }
 
 /// The next connection, once there is room for one. Until then the kernel holds those that wait.
 async fn accept(
-    listener: &TcpListener,
+    socket: &TcpListener,
     slots: &Arc<Semaphore>,
 ) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
+    let (stream, peer) = socket.accept().await?;
     // An answer's last packet must not wait for the acknowledgement of the one before.
     stream.set_nodelay(true)?;
     Ok((stream, peer, slot))
 }
 
-/// Serves the requests of one connection, one after the other, until it ends.
-pub async fn serve_connection<S>(
-    edge: &Edge,
-    stream: ClientStream<S>,
-    mut draining: watch::Receiver<bool>,
+/// Serves a connection as its listener says now: certificates may have changed since the last one.
+async fn serve_accepted(
+    edge: &Arc<Edge>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    position: usize,
+    draining: watch::Receiver<bool>,
+) {
+    let plan = Arc::clone(&edge.serving().plan);
+    let Some(Listener { tls, http2, .. }) = plan.listeners.get(position) else { return };
+    let (limit, http2) = (plan.timeouts.header, *http2);
+    let Some(tls) = tls.clone() else {
+        drop(plan);
+        let stream = buffered(stream, peer);
+        return serve_plain(edge, stream, http2, limit, draining).await;
+    };
+    drop(plan);
+    let shaken = timeout(limit, TlsAcceptor::from(tls).accept(stream)).await;
+    let error = match shaken {
+        Ok(Ok(stream)) => {
+            let speaks_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP2);
+            let stream = buffered(stream, peer);
+            return match speaks_http2 {
+                true => http2::serve(edge, stream, draining).await,
+                false => http1::serve(edge, stream, draining).await,
+            };
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no end in time".to_owned(),
+    };
+    edge.metrics.tls_failures.inc();
+    tracing::debug!(%peer, error, "TLS handshake failed");
+}
+
+fn buffered<S: tokio::io::AsyncWrite>(stream: S, peer: SocketAddr) -> ClientStream<BufWriter<S>> {
+    ClientStream::new(BufWriter::with_capacity(WRITE_BUFFER_BYTES, stream), Some(peer))
+}
+
+/// Serves a connection without TLS. Where HTTP/2 is spoken too, the first bytes tell.
+pub async fn serve_plain<S>(
+    edge: &Arc<Edge>,
+    mut stream: ClientStream<S>,
+    http2: bool,
+    limit: Duration,
+    draining: watch::Receiver<bool>,
 ) where
     ClientStream<S>: IO + 'static,
 {
-    /// Counts the connection for as long as it is open, whatever ends it.
-    struct Open<'a>(&'a prometheus::IntGauge);
-    impl Drop for Open<'_> {
-        fn drop(&mut self) {
-            self.0.dec();
+    if !http2 {
+        return http1::serve(edge, stream, draining).await;
+    }
+    match timeout(limit, begins_with_preface(&mut stream)).await {
+        Ok(Ok(true)) => http2::serve(edge, stream, draining).await,
+        Ok(Ok(false)) => http1::serve(edge, stream, draining).await,
+        // Nothing was asked.
+        Ok(Err(_)) | Err(_) => {}
+    }
+}
+
+/// Whether the client speaks HTTP/2. Whatever was read to find out will be read again.
+async fn begins_with_preface<S>(stream: &mut ClientStream<S>) -> io::Result<bool>
+where
+    ClientStream<S>: IO,
+{
+    let mut first = [0; PREFACE.len()];
+    let mut length = 0;
+    while length < first.len() && PREFACE.starts_with(&first[..length]) {
+        match stream.read(&mut first[length..]).await? {
+            0 => break,
+            read => length += read,
         }
     }
-
-    edge.metrics.connections.inc();
-    let _open = Open(&edge.metrics.connections);
-    let connection: Connection = stream.connection();
-    let mut session = ServerSession::new_http1(Box::new(stream));
-    loop {
-        let Some(answered) = edge.serve(session, &connection, &mut draining).await else { return };
-        let Ok(Some(reusable)) = answered.finish().await else { return };
-        let (stream, _) = reusable.into_parts();
-        session = ServerSession::new_http1(stream);
-    }
+    stream.unread(Bytes::copy_from_slice(&first[..length]));
+    Ok(first[..length] == *PREFACE)
 }

@@ -56,7 +56,8 @@ impl<'a> Open<'a> {
 
     fn record(&self, tenant: Option<&Tenant>, ending: &Ending) {
         let Self { edge, request, head, progress, .. } = self;
-        let route = edge.plan.route(head.uri.path()).map(|(route, _)| route);
+        let plan = &request.serving.plan;
+        let route = plan.route(head.uri.path()).map(|(route, _)| route);
         let duration = request.began.elapsed();
         let (kind, error) = match ending {
             Ending::Answered => (None, None),
@@ -85,7 +86,7 @@ impl<'a> Open<'a> {
         edge.access_log.write(&Line {
             time: timestamp(SystemTime::now()),
             request_id: &request.id,
-            client: identity::client_address(&edge.plan, &head.headers, peer),
+            client: identity::client_address(plan, &head.headers, peer),
             method: head.method.as_str(),
             path: head.uri.path(),
             route: route.map(|route| route.path.as_str()),

@@ -7,10 +7,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{
     GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
@@ -42,11 +44,50 @@ impl Allowance {
     }
 }
 
+/// Since when a connection takes nothing of what is written to it.
+#[derive(Debug)]
+pub struct Stall {
+    opened: Instant,
+    /// Milliseconds from `opened`, plus one; 0 while writes get through.
+    since: AtomicU64,
+}
+
+impl Default for Stall {
+    fn default() -> Self {
+        Self { opened: Instant::now(), since: AtomicU64::new(0) }
+    }
+}
+
+impl Stall {
+    fn now(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
+    fn note<T>(&self, write: Poll<T>) -> Poll<T> {
+        let stalled = self.since.load(Ordering::Relaxed) != 0;
+        if write.is_pending() != stalled {
+            let since = if stalled { 0 } else { self.now() };
+            self.since.store(since, Ordering::Relaxed);
+        }
+        write
+    }
+
+    /// Whether a write has been waiting for that long.
+    #[must_use]
+    pub fn lasts(&self, limit: Duration) -> bool {
+        let since = self.since.load(Ordering::Relaxed);
+        since != 0 && Duration::from_millis(self.now().saturating_sub(since)) >= limit
+    }
+}
+
 /// A connection over any transport, with what Pingora asks of one.
 #[derive(Debug)]
 pub struct ClientStream<S> {
     inner: S,
+    /// Bytes that were read already, to be read again.
+    unread: Bytes,
     allowance: Arc<Allowance>,
+    stall: Arc<Stall>,
     peer: Option<SocketAddr>,
 }
 
@@ -55,6 +96,8 @@ pub struct ClientStream<S> {
 pub struct Connection {
     /// The allowance its reads are charged to.
     pub allowance: Arc<Allowance>,
+    /// Whether what is written to it gets through.
+    pub stall: Arc<Stall>,
     /// The other end.
     pub peer: Option<SocketAddr>,
 }
@@ -64,12 +107,21 @@ impl<S> ClientStream<S> {
     pub fn new(inner: S, peer: Option<SocketAddr>) -> Self {
         let allowance = Arc::new(Allowance::default());
         allowance.lift();
-        Self { inner, allowance, peer }
+        Self { inner, unread: Bytes::new(), allowance, stall: Arc::default(), peer }
+    }
+
+    /// Puts bytes back in front of what is read next.
+    pub fn unread(&mut self, bytes: Bytes) {
+        self.unread = bytes;
     }
 
     /// The facts that outlive the stream's type.
     pub fn connection(&self) -> Connection {
-        Connection { allowance: Arc::clone(&self.allowance), peer: self.peer }
+        Connection {
+            allowance: Arc::clone(&self.allowance),
+            stall: Arc::clone(&self.stall),
+            peer: self.peer,
+        }
     }
 }
 
@@ -80,7 +132,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let left = self.allowance.left.load(Ordering::Relaxed);
-        if left == usize::MAX {
+        if left == usize::MAX && self.unread.is_empty() {
             return Pin::new(&mut self.inner).poll_read(context, buffer);
         }
         if left == 0 {
@@ -88,9 +140,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
             return Poll::Ready(Err(io::Error::other("the request's header is too large")));
         }
         let before = buffer.filled().len();
-        let result = Pin::new(&mut self.inner).poll_read(context, buffer);
-        let read = buffer.filled().len() - before;
-        self.allowance.left.store(left.saturating_sub(read), Ordering::Relaxed);
+        let result = if self.unread.is_empty() {
+            Pin::new(&mut self.inner).poll_read(context, buffer)
+        } else {
+            let length = self.unread.len().min(buffer.remaining());
+            buffer.put_slice(&self.unread.split_to(length));
+            Poll::Ready(Ok(()))
+        };
+        if left != usize::MAX {
+            let read = buffer.filled().len() - before;
+            self.allowance.left.store(left.saturating_sub(read), Ordering::Relaxed);
+        }
         result
     }
 }
@@ -101,7 +161,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(context, bytes)
+        let write = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.stall.note(write)
     }
 
     fn poll_write_vectored(
@@ -109,7 +170,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write_vectored(context, slices)
+        let write = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        self.stall.note(write)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -117,7 +179,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(context)
+        let write = Pin::new(&mut self.inner).poll_flush(context);
+        self.stall.note(write)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

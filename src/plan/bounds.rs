@@ -22,6 +22,12 @@ const RESOLVE_INTERVAL_MIN: Duration = Duration::from_secs(1);
 pub(super) fn check(limits: &Limits, timeouts: &Timeouts, problems: &mut Problems) {
     for (key, least, count) in [
         ("connections", 1, limits.connections),
+        (
+            "http2_streams_per_connection",
+            1,
+            usize::try_from(limits.http2_streams_per_connection).unwrap_or(usize::MAX),
+        ),
+        ("http2_streams", 1, limits.http2_streams),
         ("remembered_verdicts", 0, limits.remembered_verdicts),
         ("remembered_objects", 0, limits.remembered_objects),
         ("idle_storage_connections", 0, limits.idle_storage_connections),
@@ -39,6 +45,7 @@ pub(super) fn check(limits: &Limits, timeouts: &Timeouts, problems: &mut Problem
         ("storage_read", TIMEOUT_MIN, timeouts.storage_read),
         ("storage_idle", TIMEOUT_MIN, timeouts.storage_idle),
         ("resolve_interval", RESOLVE_INTERVAL_MIN, timeouts.resolve_interval),
+        ("reload_interval", TIMEOUT_MIN, timeouts.reload_interval),
     ] {
         if !(least..=TIMEOUT_MAX).contains(&time) {
             let (given, least) =

@@ -101,7 +101,8 @@ fn credentials(
         config::Credentials::Environment => problems.check(at, environment()),
         config::Credentials::Static(keys) => {
             let mut secret = |key: &str, source: &SecretSource| {
-                problems.check(&format!("{at}.static.{key}"), secrets::read(source))
+                let secret = secrets::read(source, &mut problems.files);
+                problems.check(&format!("{at}.static.{key}"), secret)
             };
             let access_key_id = secret("access_key_id", &keys.access_key_id);
             let secret_access_key = secret("secret_access_key", &keys.secret_access_key);

@@ -13,13 +13,13 @@ pub(super) fn compile(
     let keyring = match &issuer.keys {
         config::Keys::Hs256(source) => {
             let at = format!("{at}.keys.hs256");
-            let secret = problems.check(&at, secrets::read(source))?;
+            let secret = secrets::read(source, &mut problems.files);
+            let secret = problems.check(&at, secret)?;
             problems.check(&at, Keyring::hs256(secret.as_bytes()))?
         }
         config::Keys::Jwks(path) => {
             let at = format!("{at}.keys.jwks");
-            let bytes = std::fs::read(path)
-                .map_err(|error| format!("cannot read {}: {error}", path.display()));
+            let bytes = problems.files.read(path);
             let bytes = problems.check(&at, bytes)?;
             let keyring = problems.check(&at, Keyring::jwks(&bytes))?;
             if keyring.skipped() > 0 {

@@ -35,6 +35,10 @@ pub struct Metrics {
     pub unrouted: IntCounterVec,
     /// Client connections open now.
     pub connections: IntGauge,
+    /// TLS handshakes that failed.
+    pub tls_failures: IntCounter,
+    /// Attempts to load a changed configuration.
+    pub reloads: ReloadMetrics,
     /// Access-log lines dropped because standard output did not take them.
     pub access_log_dropped: IntCounter,
 }
@@ -122,6 +126,14 @@ impl Metrics {
                 &registry,
                 IntGauge::new("casgate_connections", "Client connections open now"),
             ),
+            tls_failures: registered(
+                &registry,
+                IntCounter::new(
+                    "casgate_tls_handshake_failures_total",
+                    "TLS handshakes with clients that failed",
+                ),
+            ),
+            reloads: ReloadMetrics::new(&registry),
             access_log_dropped: registered(
                 &registry,
                 IntCounter::new(
@@ -178,6 +190,40 @@ impl Metrics {
         }
         // Encoding fails only for a metric without a family, and every one of ours has one.
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}
+
+/// The metrics of reloads.
+pub struct ReloadMetrics {
+    /// Reloads that took effect.
+    pub applied: IntCounter,
+    /// Reloads that were refused; the configuration before stays in use.
+    pub refused: IntCounter,
+    /// Whether the file as it is now is the configuration in use: 1, or 0.
+    pub up_to_date: IntGauge,
+}
+
+impl ReloadMetrics {
+    fn new(registry: &Registry) -> Self {
+        let results = counters(
+            registry,
+            "casgate_reloads_total",
+            "Changes of the configuration by result: applied or refused",
+            &["result"],
+        );
+        let up_to_date = registered(
+            registry,
+            IntGauge::new(
+                "casgate_configuration_up_to_date",
+                "1: the file is the configuration in use; 0: it was refused",
+            ),
+        );
+        up_to_date.set(1);
+        Self {
+            applied: results.with_label_values(&["applied"]),
+            refused: results.with_label_values(&["refused"]),
+            up_to_date,
+        }
     }
 }
 

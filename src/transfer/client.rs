@@ -53,19 +53,22 @@ pub struct Client {
     session: ServerSession,
     watched: bool,
     write_timeout: Duration,
+    send_rate_min: usize,
     request_id: Option<HeaderValue>,
     progress: Arc<Progress>,
 }
 
 impl Client {
-    /// Takes a session whose request was read. `write_timeout` bounds the sending of a head; the
-    /// sending of bodies is bounded by the session's own minimum rate.
+    /// Takes a session whose request was read. `write_timeout` bounds the sending of a head, and
+    /// `send_rate_min`, in bytes per second, that of a body.
     #[must_use]
-    pub fn new(mut session: ServerSession, write_timeout: Duration) -> Self {
+    pub fn new(mut session: ServerSession, write_timeout: Duration, send_rate_min: usize) -> Self {
+        session.set_min_send_rate(Some(send_rate_min));
         // While a body is unread, what arrives is body; then nobody can tell whether the client is
         // still there, and the connection is closed after the answer anyway.
         let watched = session.is_body_done();
-        Self { session, watched, write_timeout, request_id: None, progress: Arc::default() }
+        let progress = Arc::default();
+        Self { session, watched, write_timeout, send_rate_min, request_id: None, progress }
     }
 
     /// Names the request in its answer.
@@ -127,7 +130,16 @@ impl Client {
             ServerSession::H1(session) => {
                 session.write_body(bytes).await?;
             }
-            other => other.write_response_body(Bytes::copy_from_slice(bytes), false).await?,
+            // HTTP/2 keeps them until the connection has room, and knows no minimum rate. One
+            // stream of many may wait for its turn as long as a head may.
+            other => {
+                let seconds = bytes.len() / self.send_rate_min.max(1);
+                let limit = self.write_timeout.max(Duration::from_secs(seconds as u64));
+                let bytes = Bytes::copy_from_slice(bytes);
+                timeout(limit, other.write_response_body(bytes, false))
+                    .await
+                    .map_err(|_| Gone("it takes too little for too long".to_owned()))??;
+            }
         }
         self.progress.sent.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         Ok(())

@@ -57,15 +57,25 @@ impl StorageClient {
     /// A client with an empty pool.
     #[must_use]
     pub fn new(limits: &Limits, timeouts: &Timeouts) -> Self {
+        let pool = ConnectorOptions::new(limits.idle_storage_connections);
+        Self::over(Arc::new(TransportConnector::new(Some(pool))), timeouts)
+    }
+
+    /// A client with the same pool and other time limits.
+    #[must_use]
+    pub fn with_timeouts(&self, timeouts: &Timeouts) -> Self {
+        Self::over(Arc::clone(&self.pool), timeouts)
+    }
+
+    fn over(pool: Arc<TransportConnector>, timeouts: &Timeouts) -> Self {
         let mut options = PeerOptions::new();
         options.connection_timeout = Some(timeouts.storage_connect);
         options.total_connection_timeout = Some(timeouts.storage_connect);
         options.read_timeout = Some(timeouts.storage_read);
         options.write_timeout = Some(timeouts.storage_read);
         options.idle_timeout = Some(timeouts.storage_idle);
-        let pool = ConnectorOptions::new(limits.idle_storage_connections);
         Self {
-            pool: Arc::new(TransportConnector::new(Some(pool))),
+            pool,
             options: Arc::new(options),
             first_byte: timeouts.storage_first_byte,
             read: timeouts.storage_read,

@@ -53,7 +53,8 @@ impl Server {
     /// A gateway in front of it, and the content stored under the key its layout gives.
     async fn with(&self, settings: &Settings<'_>, content: &Content) -> Gateway {
         let gateway = Gateway::before(&self.endpoint, settings);
-        let bucket = &gateway.edge.plan.buckets["store"];
+        let serving = gateway.edge.serving();
+        let bucket = &serving.plan.buckets["store"];
         let put = control::client(bucket)
             .put_object()
             .bucket(&bucket.bucket)

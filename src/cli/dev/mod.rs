@@ -5,7 +5,7 @@ mod samples;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -15,8 +15,7 @@ use serde_json::{Map, json};
 use tokio::net::TcpListener;
 
 use super::serve::Addresses;
-use super::{dev_s3, fail, jwt, serve};
-use crate::config::Config;
+use super::{check, dev_s3, fail, jwt, serve};
 use crate::plan::Plan;
 use crate::telemetry::{Metrics, log};
 use folder::Folder;
@@ -78,9 +77,10 @@ async fn start(arguments: &Arguments) -> io::Result<()> {
     let server = tokio::spawn(server);
 
     let yaml = configuration(&folder, &endpoint, arguments);
-    std::fs::write(folder.join("gateway.yaml"), &yaml)?;
+    let file = folder.join("gateway.yaml");
+    std::fs::write(&file, &yaml)?;
     let metrics = Arc::new(Metrics::new());
-    let plan = compile(&yaml, &metrics)?;
+    let plan = compile(&file, &metrics)?;
     let log = log::start(plan.log.level);
     let samples = samples::store(&plan, TENANT).await.map_err(io::Error::other)?;
     let claims: Map<_, _> = [("org".to_owned(), json!(TENANT))].into_iter().collect();
@@ -95,15 +95,14 @@ async fn start(arguments: &Arguments) -> io::Result<()> {
         // Whoever started this may have stopped reading; `print!` would panic.
         let _ = io::stdout().write_all(text.as_bytes());
     };
-    let served = serve::serve(plan, metrics, announce, serve::stop_signal()).await;
+    let served = serve::serve(plan, metrics, &file, announce, serve::stop_signal()).await;
     server.abort();
     log.finish();
     served
 }
 
-fn compile(yaml: &str, metrics: &Metrics) -> io::Result<Plan> {
-    let config = Config::parse(yaml).map_err(io::Error::other)?;
-    Plan::compile(config, metrics).map_err(|problems| {
+fn compile(file: &Path, metrics: &Metrics) -> io::Result<Plan> {
+    check::load(file, metrics, None).map_err(|problems| {
         let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
         io::Error::other(lines.join("\n"))
     })

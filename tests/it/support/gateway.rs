@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use casgate::config::Config;
-use casgate::edge::server::serve_connection;
+use casgate::edge::http1;
 use casgate::edge::{Edge, stream::ClientStream};
 use casgate::plan::{Plan, Problem};
 use casgate::telemetry::Metrics;
 use casgate::telemetry::access::AccessLog;
-use casgate::transfer::storage::StorageClient;
 use tempfile::TempDir;
 use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
@@ -172,9 +171,8 @@ impl Gateway {
             Ok(plan) => plan,
             Err(problems) => panic!("{problems:#?}"),
         };
-        let storage = StorageClient::new(&plan.limits, &plan.timeouts);
         let access_log = AccessLog::off(metrics.access_log_dropped.clone());
-        let edge = Edge { plan: Arc::new(plan), storage, metrics, access_log };
+        let edge = Edge::new(plan, metrics, access_log);
         Self { edge: Arc::new(edge), draining: watch::Sender::new(false), panicked: Arc::default() }
     }
 
@@ -191,7 +189,7 @@ impl Gateway {
         let note = PanicNote(Arc::clone(&self.panicked));
         tokio::spawn(async move {
             let _note = note;
-            serve_connection(&edge, ClientStream::new(theirs, Some(peer)), draining).await;
+            http1::serve(&edge, ClientStream::new(theirs, Some(peer)), draining).await;
         });
         Client::new(ours)
     }
@@ -229,7 +227,7 @@ impl Gateway {
 
     /// The sum of the samples of a metric whose line holds all of these labels.
     pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> u64 {
-        let text = self.edge.metrics.render(&self.edge.plan);
+        let text = self.edge.metrics.render(&self.edge.serving().plan);
         let lines = text.lines().filter(|line| {
             line.split(['{', ' ']).next() == Some(name)
                 && labels.iter().all(|label| line.contains(label))

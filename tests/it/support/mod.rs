@@ -1,6 +1,7 @@
 //! What the tests are made with.
 
 pub(crate) mod answer;
+pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod content;
 pub(crate) mod gateway;

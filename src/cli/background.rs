@@ -1,0 +1,64 @@
+//! What goes on beside requests, for as long as a plan is in use.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::bucket::control;
+use crate::plan::Plan;
+
+/// How long a look-up of a storage name may take, and the first one hold up the start.
+const RESOLVE_MAX: Duration = Duration::from_secs(5);
+
+/// The tasks that keep a plan's knowledge of the world fresh. They end when this is dropped; what
+/// they learn is kept in the plan, so that another set of tasks goes on from there.
+pub(super) struct Background(#[expect(dead_code, reason = "it is held, not used")] JoinSet<()>);
+
+impl Background {
+    /// Learns what requests by this plan cannot do without, then goes on in the background. What
+    /// cannot be learnt in time is logged, and requests are answered accordingly.
+    pub(super) async fn start(plan: &Arc<Plan>) -> Self {
+        resolve_all(plan).await;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(keep_resolving(Arc::clone(plan)));
+        tasks.spawn(probe_buckets(Arc::clone(plan)));
+        Self(tasks)
+    }
+}
+
+/// Asks DNS for all endpoints at once, so that a slow name delays no other.
+async fn resolve_all(plan: &Plan) {
+    let mut look_ups = JoinSet::new();
+    for bucket in plan.buckets.values().cloned() {
+        look_ups.spawn(async move {
+            let error = match timeout(RESOLVE_MAX, bucket.endpoint.resolve()).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no answer in time".to_owned(),
+            };
+            let endpoint = &bucket.endpoint.authority;
+            tracing::warn!(bucket = bucket.name, endpoint, error, "cannot resolve the endpoint");
+        });
+    }
+    look_ups.join_all().await;
+}
+
+async fn keep_resolving(plan: Arc<Plan>) {
+    loop {
+        sleep(plan.timeouts.resolve_interval).await;
+        resolve_all(&plan).await;
+    }
+}
+
+/// Says which buckets cannot be used, and why, before a client finds out. It changes nothing:
+/// storage that is down may come up.
+async fn probe_buckets(plan: Arc<Plan>) {
+    for (name, bucket) in &plan.buckets {
+        match control::probe(bucket).await {
+            Ok(()) => tracing::info!(bucket = name, "the bucket can be used"),
+            Err(error) => tracing::error!(bucket = name, error, "the bucket cannot be used"),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A changed configuration, taken up while requests are served.
+//!
+//! A reload is all or nothing: a file with a problem changes nothing, and neither does one that
+//! needs a restart. Requests in flight end by the plan they began with.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::{JoinError, spawn_blocking};
+use tokio::time::sleep;
+
+use super::background::Background;
+use super::check;
+use crate::edge::Edge;
+use crate::plan::{Plan, Problem, Stamp};
+
+/// Reloads at SIGHUP, and when the configuration or a file it names has changed.
+pub(super) struct Reloader {
+    edge: Arc<Edge>,
+    file: PathBuf,
+    background: Background,
+    hangup: Option<Signal>,
+    /// Why the file as it is was refused. It is tried again all the time, since what is wrong may
+    /// be in another file.
+    refused: Option<Vec<Problem>>,
+}
+
+impl Reloader {
+    /// From here on a SIGHUP is not lost. Call it on a runtime.
+    pub(super) fn new(edge: Arc<Edge>, file: &Path, background: Background) -> Self {
+        let hangup = signal(SignalKind::hangup());
+        if let Err(error) = &hangup {
+            tracing::warn!(%error, "SIGHUP cannot be handled");
+        }
+        let file = file.to_owned();
+        Self { edge, file, background, hangup: hangup.ok(), refused: None }
+    }
+
+    /// Reloads whenever there is reason to. Never completes.
+    pub(super) async fn run(mut self) {
+        loop {
+            let plan = Arc::clone(&self.edge.serving().plan);
+            let trying = self.refused.is_some();
+            let asked = tokio::select! {
+                () = hung_up(self.hangup.as_mut()) => true,
+                () = outdated(&plan, trying) => false,
+            };
+            if asked {
+                // Whoever asks is told again what is wrong.
+                self.refused = None;
+            }
+            self.reload(plan).await;
+        }
+    }
+
+    async fn reload(&mut self, plan: Arc<Plan>) {
+        let metrics = &self.edge.metrics.reloads;
+        match self.compile(Arc::clone(&plan)).await {
+            Ok(next) => {
+                for warning in &next.warnings {
+                    tracing::warn!(place = warning.path, "{}", warning.message);
+                }
+                let next = Arc::new(next);
+                let background = Background::start(&next).await;
+                self.edge.replace(next);
+                self.background = background;
+                self.refused = None;
+                metrics.applied.inc();
+                metrics.up_to_date.set(1);
+                tracing::info!(file = %self.file.display(), "reloaded");
+            }
+            Err(problems) => {
+                metrics.up_to_date.set(0);
+                if self.refused.as_ref() == Some(&problems) {
+                    return;
+                }
+                metrics.refused.inc();
+                for problem in &problems {
+                    let (place, file) = (&problem.path, self.file.display());
+                    tracing::error!(%file, place, "not reloaded: {}", problem.message);
+                }
+                self.refused = Some(problems);
+            }
+        }
+    }
+
+    async fn compile(&self, plan: Arc<Plan>) -> Result<Plan, Vec<Problem>> {
+        let (edge, file) = (Arc::clone(&self.edge), self.file.clone());
+        let compiled = spawn_blocking(move || {
+            let next = check::load(&file, &edge.metrics, Some(&plan))?;
+            let problems = restart_needed(&plan, &next);
+            if problems.is_empty() { Ok(next) } else { Err(problems) }
+        });
+        let panicked =
+            |error: JoinError| vec![Problem { path: String::new(), message: error.to_string() }];
+        compiled.await.unwrap_or_else(|error| Err(panicked(error)))
+    }
+}
+
+/// Completes at SIGHUP.
+async fn hung_up(hangup: Option<&mut Signal>) {
+    match hangup {
+        Some(hangup) => {
+            hangup.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Completes when files of the plan have changed, and then not again for one interval: whoever
+/// writes them should be done. With `now`, after one interval in any case.
+async fn outdated(plan: &Plan, now: bool) {
+    let interval: Duration = plan.timeouts.reload_interval;
+    let read: Vec<Stamp> = plan.files.iter().map(|file| file.stamp()).collect();
+    let mut before = read.clone();
+    loop {
+        sleep(interval).await;
+        let current: Vec<Stamp> = plan.files.iter().map(|file| file.current_stamp()).collect();
+        if now || (current != read && current == before) {
+            return;
+        }
+        before = current;
+    }
+}
+
+/// The settings that differ and cannot be changed in a process that serves.
+fn restart_needed(plan: &Plan, next: &Plan) -> Vec<Problem> {
+    let addresses = |plan: &Plan| -> Vec<_> {
+        plan.listeners.iter().map(|listener| listener.address).collect()
+    };
+    let (before, after) = (&plan.limits, &next.limits);
+    [
+        ("listen", addresses(plan) != addresses(next)),
+        ("admin", plan.admin != next.admin),
+        ("limits.connections", before.connections != after.connections),
+        ("limits.http2_streams", before.http2_streams != after.http2_streams),
+        (
+            "limits.idle_storage_connections",
+            before.idle_storage_connections != after.idle_storage_connections,
+        ),
+        ("log", plan.log != next.log),
+    ]
+    .into_iter()
+    .filter(|(_, differs)| *differs)
+    .map(|(path, _)| Problem {
+        path: path.to_owned(),
+        message: "it has changed, which takes a restart".to_owned(),
+    })
+    .collect()
+}
