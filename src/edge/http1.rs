@@ -59,6 +59,7 @@ async fn serve_request(
     if framing == Framing::Chunked || *draining.borrow() {
         session.set_keepalive(None);
     }
+    edge.metrics.http1_requests.inc();
     let head = session.req_header().as_ref().clone();
     let request = Request::new(serving, connection, &head);
     let client = Edge::client(session, &plan);

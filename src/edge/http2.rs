@@ -206,6 +206,7 @@ async fn serve_request(
         let refusal = reply::plain(malformed.status, malformed.reason);
         return refuse(&plan, session, refusal).await;
     }
+    edge.metrics.http2_requests.inc();
     let request = Request::new(serving, connection, &head);
     let client = Edge::client(session, &plan);
     let (client, ending) = edge.answer(client, &head, &request).await;

@@ -35,6 +35,10 @@ pub struct Metrics {
     pub unrouted: IntCounterVec,
     /// Client connections open now.
     pub connections: IntGauge,
+    /// Sound requests over HTTP/1.
+    pub http1_requests: IntCounter,
+    /// Sound requests over HTTP/2.
+    pub http2_requests: IntCounter,
     /// TLS handshakes that failed.
     pub tls_failures: IntCounter,
     /// Attempts to load a changed configuration.
@@ -83,6 +87,11 @@ impl Metrics {
     pub fn new() -> Self {
         let registry = Registry::new();
         let counters = |name, help, labels| counters(&registry, name, help, labels);
+        let versions = counters(
+            "casgate_http_requests_total",
+            "Sound requests by version of HTTP: 1 or 2",
+            &["version"],
+        );
         let metrics = Self {
             requests: counters(
                 "casgate_requests_total",
@@ -126,6 +135,8 @@ impl Metrics {
                 &registry,
                 IntGauge::new("casgate_connections", "Client connections open now"),
             ),
+            http1_requests: versions.with_label_values(&["1"]),
+            http2_requests: versions.with_label_values(&["2"]),
             tls_failures: registered(
                 &registry,
                 IntCounter::new(

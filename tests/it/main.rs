@@ -11,6 +11,7 @@
 //! | [`layers`] | Do the modules depend on one another only as they should? |
 //! | [`s3s_fs`] | Do signatures and keys hold on a server that is not ours? |
 //! | [`support`] | The storage server, the gateway on an in-memory connection, the raw client. |
+//! | [`tls`] | Who gets in over TLS, and with which certificate and protocol? |
 //! | [`trust`] | Whose word is taken for a client's address and a request's id? |
 
 #![allow(
@@ -27,4 +28,5 @@ mod framing;
 mod layers;
 mod s3s_fs;
 mod support;
+mod tls;
 mod trust;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use crate::support::certificates::Authority;
 use crate::support::gateway::{JWT_TENANT, STREAM, Settings};
 use crate::support::process::check;
 
@@ -229,4 +230,55 @@ fn what_works_and_is_probably_not_meant_is_a_warning() {
     let lines = said_of(&settings.yaml(ENDPOINT, &secrets));
     assert_eq!(lines.len(), 1);
     assert!(lines[0].starts_with("warning: routes[0]: "), "{lines:#?}");
+}
+
+#[test]
+fn certificates_that_cannot_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new();
+    authority.write(folder.path(), "a", &["a.test"]);
+    authority.write(folder.path(), "b", &["b.test"]);
+    std::fs::write(folder.path().join("empty"), "").unwrap();
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let pair = |certificate: &str, key: &str| {
+        format!("[{{ certificate: {}, key: {} }}]", file(certificate), file(key))
+    };
+    let place = "listen[0].tls.certificates[0]: ";
+    for (certificates, more, expected) in [
+        ("[]".to_owned(), String::new(), "listen[0].tls.certificates: there is none"),
+        (pair("missing", "a.key"), String::new(), "cannot read "),
+        (pair("a.crt", "missing"), String::new(), "cannot read "),
+        (pair("empty", "a.key"), String::new(), "there is no certificate in it"),
+        (pair("a.key", "a.key"), String::new(), "there is no certificate in it"),
+        (pair("a.crt", "empty"), String::new(), "there is no usable private key in it"),
+        (pair("a.crt", "a.crt"), String::new(), "there is no usable private key in it"),
+        (pair("a.crt", "b.key"), String::new(), "b.key is not the key of "),
+        (
+            pair("a.crt", "a.key"),
+            format!(", client_ca: {}", file("empty")),
+            "listen[0].tls.client_ca: ",
+        ),
+    ] {
+        let tls = format!("{{ certificates: {certificates}{more} }}");
+        let listen = format!("{{ address: '127.0.0.1:0', tls: {tls} }}");
+        let lines = said_of(&Settings { listen: &listen, ..STREAM }.yaml(ENDPOINT, &folder));
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+        assert!(lines[0].contains(expected), "{expected}: {lines:#?}");
+        assert!(expected.starts_with("listen") || lines[0].starts_with(place), "{lines:#?}");
+    }
+}
+
+#[test]
+fn listeners_of_no_form() {
+    let secrets = tempfile::tempdir().unwrap();
+    for (listen, place) in [
+        ("localhost:80", "listen[0]: `localhost:80` is no IP:PORT"),
+        ("80", "listen[0]: "),
+        ("{ tls: { certificates: [] } }", "listen[0]: missing field `address`"),
+        ("{ address: '127.0.0.1:80', tsl: {} }", "listen[0].tsl: unknown field `tsl`"),
+        ("{ address: '127.0.0.1:80', tls: {} }", "listen[0].tls: missing field `certificates`"),
+    ] {
+        let lines = said_of(&Settings { listen, ..STREAM }.yaml(ENDPOINT, &secrets));
+        assert!(lines.len() == 1 && lines[0].starts_with(place), "{listen}: {lines:#?}");
+    }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::CertificateDer;
 
 /// Somebody who signs certificates.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -26,6 +27,11 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let parameters = CertificateParams::new(names).unwrap();
         (parameters.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
+    }
+
+    /// The certificate that those of this authority are verified by.
+    pub(crate) fn certificate(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
     }
 
     /// The same as `NAME.crt` and `NAME.key` in a folder; returns where.

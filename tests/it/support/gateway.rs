@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use casgate::config::Config;
 use casgate::edge::http1;
 use casgate::edge::{Edge, stream::ClientStream};
-use casgate::plan::{Plan, Problem};
+use casgate::plan::{Files, Plan, Problem};
 use casgate::telemetry::Metrics;
 use casgate::telemetry::access::AccessLog;
 use tempfile::TempDir;
@@ -42,6 +42,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) route: &'a str,
     /// More keys of the bucket, likewise.
     pub(crate) bucket: &'a str,
+    /// The listeners, as a list without its brackets.
+    pub(crate) listen: &'a str,
     pub(crate) timeouts: &'a str,
     pub(crate) limits: &'a str,
     /// More keys of the file, one a line.
@@ -56,6 +58,7 @@ pub(crate) const STREAM: Settings<'static> = Settings {
     chainloop: "",
     route: "",
     bucket: "",
+    listen: "'127.0.0.1:0'",
     timeouts: "",
     limits: "",
     file: "",
@@ -75,7 +78,7 @@ impl Settings<'_> {
         };
         format!(
             r"
-listen: ['127.0.0.1:0']
+listen: [{listen}]
 log: {{ access: false }}
 limits: {{ {limits} }}
 timeouts: {{ {timeouts} }}
@@ -101,6 +104,7 @@ routes:
     {route}
 {more}
 ",
+            listen = self.listen,
             limits = self.limits,
             timeouts = self.timeouts,
             id = file("id", "AKIATESTS"),
@@ -194,13 +198,25 @@ impl Gateway {
         Client::new(ours)
     }
 
-    /// Serves on a real socket too; returns where.
+    /// Serves on a real socket too, by the first listener; returns where.
     pub(crate) async fn listen(&self) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (edge, draining) = (Arc::clone(&self.edge), self.draining.subscribe());
         tokio::spawn(casgate::edge::server::serve(edge, vec![listener], draining));
         address
+    }
+
+    /// Puts another configuration in the place of the one in use.
+    #[track_caller]
+    pub(crate) fn reload(&self, yaml: &str) {
+        let earlier = self.edge.serving();
+        let config = Config::parse(yaml).unwrap();
+        let (files, metrics) = (Files::default(), &self.edge.metrics);
+        match Plan::recompile(config, files, metrics, Some(&earlier.plan)) {
+            Ok(plan) => self.edge.replace(Arc::new(plan)),
+            Err(problems) => panic!("{problems:#?}"),
+        }
     }
 
     /// One GET on a connection of its own, read until that closes: then the request is settled.
@@ -233,6 +249,16 @@ impl Gateway {
                 && labels.iter().all(|label| line.contains(label))
         });
         lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+    }
+
+    /// Waits until the sum of these samples is as expected.
+    pub(crate) async fn until_metric(&self, name: &str, labels: &[&str], expected: u64) {
+        within(async {
+            while self.metric(name, labels) != expected {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
     }
 
     /// Waits until no client connection is open, and so all requests are settled.

@@ -7,6 +7,7 @@ pub(crate) mod content;
 pub(crate) mod gateway;
 pub(crate) mod process;
 pub(crate) mod storage;
+pub(crate) mod tls;
 pub(crate) mod token;
 
 use std::time::Duration;

@@ -1,0 +1,46 @@
+//! TLS with clients.
+
+mod certificates;
+mod handshakes;
+mod sdk;
+
+use tempfile::TempDir;
+
+use crate::support::certificates::Authority;
+use crate::support::gateway::{Gateway, STREAM, Settings};
+use crate::support::storage::Storage;
+
+/// A gateway with a certificate for `localhost`.
+struct Served {
+    gateway: Gateway,
+    authority: Authority,
+    folder: TempDir,
+    endpoint: String,
+}
+
+impl Served {
+    /// `more` are keys of `tls` beside the certificate.
+    fn before(storage: &Storage, more: &str) -> Self {
+        let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+        authority.write(folder.path(), "tls", &["localhost"]);
+        let endpoint = format!("http://{}", storage.address);
+        let gateway = Gateway::of(&yaml(&endpoint, &folder, &listener(&folder, more)));
+        Self { gateway, authority, folder, endpoint }
+    }
+
+    /// Reads the same files again.
+    fn reload(&self) {
+        self.gateway.reload(&yaml(&self.endpoint, &self.folder, &listener(&self.folder, "")));
+    }
+}
+
+fn yaml(endpoint: &str, folder: &TempDir, listen: &str) -> String {
+    Settings { listen, timeouts: "header: 2s", ..STREAM }.yaml(endpoint, folder)
+}
+
+fn listener(folder: &TempDir, more: &str) -> String {
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (certificate, key) = (file("tls.crt"), file("tls.key"));
+    let certificate = format!("{{ certificate: {certificate}, key: {key} }}");
+    format!("{{ address: '127.0.0.1:0', tls: {{ certificates: [{certificate}], {more} }} }}")
+}
