@@ -69,7 +69,7 @@ impl Reloader {
                 self.refused = None;
                 metrics.applied.inc();
                 metrics.up_to_date.set(1);
-                tracing::info!(file = %self.file.display(), "reloaded");
+                tracing::info!(file = %self.file.display(), "the configuration was reloaded");
             }
             Err(problems) => {
                 metrics.up_to_date.set(0);
@@ -110,15 +110,15 @@ async fn hung_up(hangup: Option<&mut Signal>) {
 }
 
 /// Completes when files of the plan have changed, and then not again for one interval: whoever
-/// writes them should be done. With `now`, after one interval in any case.
-async fn outdated(plan: &Plan, now: bool) {
+/// writes them should be done. With `again`, after an interval without changes in any case.
+async fn outdated(plan: &Plan, again: bool) {
     let interval: Duration = plan.timeouts.reload_interval;
     let read: Vec<Stamp> = plan.files.iter().map(|file| file.stamp()).collect();
     let mut before = read.clone();
     loop {
         sleep(interval).await;
         let current: Vec<Stamp> = plan.files.iter().map(|file| file.current_stamp()).collect();
-        if now || (current != read && current == before) {
+        if (again || current != read) && current == before {
             return;
         }
         before = current;

@@ -9,6 +9,7 @@
 //! | [`errors`] | What does each kind of error look like in each dialect? |
 //! | [`framing`] | Is a request that parsers could disagree about refused, and does nothing hang? |
 //! | [`layers`] | Do the modules depend on one another only as they should? |
+//! | [`reload`] | Does a changed configuration take effect, and nothing else happen? |
 //! | [`s3s_fs`] | Do signatures and keys hold on a server that is not ours? |
 //! | [`support`] | The storage server, the gateway on an in-memory connection, the raw client. |
 //! | [`tls`] | Who gets in over TLS, and with which certificate and protocol? |
@@ -26,6 +27,7 @@ mod dialect;
 mod errors;
 mod framing;
 mod layers;
+mod reload;
 mod s3s_fs;
 mod support;
 mod tls;

@@ -1,11 +1,13 @@
 //! The built program.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+
+use serde_json::Value;
 
 use super::PATIENCE;
 
@@ -24,46 +26,96 @@ fn casgate(variables: &BTreeMap<String, String>) -> Command {
 pub(crate) struct Process {
     child: Child,
     lines: Receiver<String>,
-    address: String,
+    log: Receiver<String>,
+    pub(crate) address: SocketAddr,
+    admin: Option<SocketAddr>,
+}
+
+/// Reads lines in the background, so that the process never waits for us.
+fn lines_of(output: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(output).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    lines
 }
 
 impl Process {
     /// Starts it, and waits until it serves.
     pub(crate) fn start(file: &Path) -> Self {
-        let mut command = casgate(&BTreeMap::new());
-        command.args(["run", "--json"]).arg(file).stdout(Stdio::piped()).stderr(Stdio::null());
+        Self::start_with(file, &BTreeMap::new())
+    }
+
+    /// Starts it with only these variables, and waits until it serves.
+    pub(crate) fn start_with(file: &Path, variables: &BTreeMap<String, String>) -> Self {
+        let mut command = casgate(variables);
+        command.args(["run", "--json"]).arg(file).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        let mut process = Self { child, lines, address: String::new() };
-        let ready = process.line();
-        let url = ready["url"].as_str().expect("a URL");
-        process.address = url.trim_start_matches("http://").to_owned();
-        process
+        let lines = lines_of(child.stdout.take().unwrap());
+        let log = lines_of(child.stderr.take().unwrap());
+        let ready = parsed(&lines);
+        let address = |name: &str| {
+            let (_, address) = ready[name].as_str()?.split_once("://")?;
+            Some(address.parse().unwrap())
+        };
+        let (address, admin) = (address("url").expect("a URL"), address("admin_url"));
+        Self { child, lines, log, address, admin }
     }
 
     /// Sends a request over TCP and reads until the connection closes.
     pub(crate) fn exchange(&self, request: &str) -> String {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        exchange(self.address, request)
     }
 
     /// The next line of standard output.
-    pub(crate) fn line(&self) -> serde_json::Value {
-        let line = self.lines.recv_timeout(PATIENCE).expect("a line on standard output");
-        serde_json::from_str(&line).unwrap()
+    pub(crate) fn line(&self) -> Value {
+        parsed(&self.lines)
     }
+
+    /// Waits for a line of the log with this text in its message; returns it.
+    pub(crate) fn logged(&self, text: &str) -> Value {
+        loop {
+            let line = parsed(&self.log);
+            if line["message"].as_str().is_some_and(|message| message.contains(text)) {
+                return line;
+            }
+        }
+    }
+
+    /// The sum of the samples of a metric whose line holds all of these labels.
+    pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let request = "GET /metrics HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n";
+        let text = exchange(self.admin.expect("an admin listener"), request);
+        let lines = text.lines().filter(|line| {
+            line.split(['{', ' ']).next() == Some(name)
+                && labels.iter().all(|label| line.contains(label))
+        });
+        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+    }
+
+    /// Asks it to load its configuration again.
+    pub(crate) fn hang_up(&self) {
+        let kill = format!("kill -HUP {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    }
+}
+
+fn parsed(lines: &Receiver<String>) -> Value {
+    let line = lines.recv_timeout(PATIENCE).expect("a line of output");
+    serde_json::from_str(&line).unwrap()
+}
+
+fn exchange(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 impl Drop for Process {

@@ -65,12 +65,12 @@ async fn a_new_certificate_is_for_new_connections() {
     let dialer = Dialer::trusting(&served.authority);
     let mut old = Client::new(dialer.dial(address, "localhost").await.unwrap());
     old.get(&content.path(), "").await;
-    assert_eq!(old.response().await.body, content.bytes);
+    assert!(old.response().await.body == content.bytes);
 
     served.authority.write(served.folder.path(), "tls", &["localhost"]);
     served.reload();
     let after = certificate_for(address, "localhost").await;
     assert_ne!(before, after);
     old.get(&content.path(), "").await;
-    assert_eq!(old.response().await.body, content.bytes, "the old connection lives on");
+    assert!(old.response().await.body == content.bytes, "the old connection lives on");
 }

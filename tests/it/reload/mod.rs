@@ -1,0 +1,5 @@
+//! A configuration that changes while it is in use.
+
+mod load;
+mod process;
+mod requests;
