@@ -10,13 +10,17 @@ mod issuer;
 mod listen;
 mod process;
 mod route;
+mod text;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ipnet::IpNet;
+use schemars::JsonSchema;
 use serde::Deserialize;
+
+use text::{AddressText, NetworkText};
 
 pub use bucket::{Addressing, Bucket, Credentials, ForbiddenMeans, StaticCredentials};
 pub use form::{Misfit, Section};
@@ -26,7 +30,7 @@ pub use process::{Limits, Log, LogLevel, Shutdown, Timeouts};
 pub use route::{Auth, AutoDelivery, Chainloop, Delivery, Dialect, JwtAuth, Route};
 
 /// The whole file.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// Where clients reach the gateway, as they see it: scheme, host and port. Needed
@@ -36,9 +40,11 @@ pub struct Config {
     #[serde(default = "default_listen")]
     pub listen: Vec<Listener>,
     /// Address of `/healthz`, `/readyz` and `/metrics`. None: no admin listener.
+    #[schemars(with = "Option<AddressText>")]
     pub admin: Option<SocketAddr>,
     /// Peers whose `X-Forwarded-For` and `X-Request-Id` are believed.
     #[serde(default)]
+    #[schemars(with = "Vec<NetworkText>")]
     pub trusted_proxies: Vec<IpNet>,
     /// Buckets by the name routes use.
     #[serde(default)]
@@ -80,24 +86,11 @@ impl Config {
 }
 
 /// A secret that lives elsewhere.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum SecretSource {
     /// The content of a file, without one trailing line break.
     File(PathBuf),
     /// The value of an environment variable.
     Env(String),
-}
-
-/// Durations as people write them: `30s`, `5m`, `1h 30m`.
-mod duration {
-    use std::time::Duration;
-
-    use serde::{Deserialize, Deserializer, de::Error};
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-        let text = String::deserialize(from)?;
-        humantime::parse_duration(&text)
-            .map_err(|error| D::Error::custom(format!("`{text}` is no duration: {error}")))
-    }
 }

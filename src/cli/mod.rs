@@ -10,6 +10,7 @@ pub mod dev_s3;
 pub mod jwt;
 mod reload;
 pub mod run;
+pub mod schema;
 pub mod serve;
 
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ enum Command {
     Run(run::Arguments),
     /// Check configuration files: print every problem, exit 64 if there is one
     Check(check::Arguments),
+    /// Print a JSON Schema of the configuration, for editors
+    Schema,
     /// Serve a demo, with an embedded S3 server and everything in one folder
     #[cfg(feature = "dev")]
     Dev(dev::Arguments),
@@ -49,6 +52,7 @@ impl Cli {
         match self.command {
             Command::Run(arguments) => run::execute(&arguments),
             Command::Check(arguments) => check::execute(&arguments),
+            Command::Schema => schema::execute(),
             #[cfg(feature = "dev")]
             Command::Dev(arguments) => dev::execute(&arguments),
             #[cfg(feature = "dev")]

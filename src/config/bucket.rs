@@ -1,11 +1,12 @@
 //! `buckets.*`
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::SecretSource;
 
 /// A bucket and how to reach it.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bucket {
     /// The bucket's name in storage.
@@ -27,7 +28,7 @@ pub struct Bucket {
 }
 
 /// Path style or virtual-host style (AWS, "Methods for accessing a bucket").
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Addressing {
     /// `https://endpoint/bucket/key`
@@ -38,7 +39,7 @@ pub enum Addressing {
 }
 
 /// S3 answers 403 for a missing key to a signer that may not list the bucket.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum ForbiddenMeans {
     /// Our credentials are wrong: an outage (502).
@@ -49,7 +50,7 @@ pub enum ForbiddenMeans {
 }
 
 /// Where the storage credentials come from.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Credentials {
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, if set, `AWS_SESSION_TOKEN`.
@@ -59,7 +60,7 @@ pub enum Credentials {
 }
 
 /// A fixed key pair.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StaticCredentials {
     /// The access key id.

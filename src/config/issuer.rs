@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{SecretSource, duration};
+use super::SecretSource;
+use super::text::DurationText;
 
 /// Somebody whose JWTs are accepted.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Issuer {
     /// The exact value of `iss`.
@@ -18,7 +20,7 @@ pub struct Issuer {
     /// What verifies the signature.
     pub keys: Keys,
     /// How far clocks may differ.
-    #[serde(default = "default_leeway", with = "duration")]
+    #[serde(default = "default_leeway", with = "DurationText")]
     pub leeway: Duration,
 }
 
@@ -27,7 +29,7 @@ fn default_leeway() -> Duration {
 }
 
 /// Verification keys of an issuer.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Keys {
     /// A shared secret for HS256, at least 32 bytes.

@@ -1,11 +1,15 @@
 //! `listen[*]`
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error, MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer};
+
+use super::text::AddressText;
 
 /// One address to serve on, and what is spoken there. An address alone, as a string, is short for a
 /// listener without TLS that speaks HTTP/1.
@@ -21,7 +25,7 @@ pub struct Listener {
 }
 
 /// TLS of a listener.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// The certificates; of those for the name a client asks for, the first. A client that asks for
@@ -32,7 +36,7 @@ pub struct Tls {
 }
 
 /// A certificate and its key.
-#[derive(Clone, Debug, Deserialize, PartialEq)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
     /// PEM file with the certificate, followed by those that lead to its root.
@@ -41,12 +45,16 @@ pub struct Certificate {
     pub key: PathBuf,
 }
 
-/// The long form of a listener.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename = "Listener")]
+/// An address to serve on, and what is spoken there.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Form {
+    /// The address. Port 0 takes any free port.
+    #[schemars(with = "AddressText")]
     address: SocketAddr,
+    /// The certificates. None: no TLS.
     tls: Option<Tls>,
+    /// Speak HTTP/2 too. The default is true with TLS, where clients choose, and false without.
     http2: Option<bool>,
 }
 
@@ -82,5 +90,16 @@ impl<'de> Visitor<'de> for Forms {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Listener, A::Error> {
         let Form { address, tls, http2 } = Form::deserialize(MapAccessDeserializer::new(map))?;
         Ok(Listener { http2: http2.unwrap_or(tls.is_some()), address, tls })
+    }
+}
+
+impl JsonSchema for Listener {
+    fn schema_name() -> Cow<'static, str> {
+        "Listener".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let forms = [generator.subschema_for::<AddressText>(), generator.subschema_for::<Form>()];
+        json_schema!({ "anyOf": forms })
     }
 }

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::duration;
+use super::text::{DurationText, SizeText};
 
 /// Bounds on size and number.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// A request's header, request line included.
+    #[schemars(with = "SizeText")]
     pub header_size: ByteSize,
     /// Client connections open at once; more wait to be accepted.
     pub connections: usize,
@@ -20,8 +22,10 @@ pub struct Limits {
     /// HTTP/2 requests answered at once; more are refused so that clients may repeat them.
     pub http2_streams: usize,
     /// Unread body bytes taken after an early answer before the connection is cut.
+    #[schemars(with = "SizeText")]
     pub drain_size: ByteSize,
     /// Bytes per second below which a reading client is cut off.
+    #[schemars(with = "SizeText")]
     pub send_rate_min: ByteSize,
     /// JWT verdicts remembered; one with more than 1 KiB of claims counts as several.
     pub remembered_verdicts: usize,
@@ -48,32 +52,32 @@ impl Default for Limits {
 }
 
 /// Bounds on time.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timeouts {
     /// From the first wait for a request, keep-alive idle included, to the end of its header.
-    #[serde(with = "duration")]
+    #[serde(with = "DurationText")]
     pub header: Duration,
     /// Draining an unread request body after an early answer.
-    #[serde(with = "duration")]
+    #[serde(with = "DurationText")]
     pub drain: Duration,
     /// Connecting to storage, TLS included.
-    #[serde(with = "duration")]
+    #[serde(with = "DurationText")]
     pub storage_connect: Duration,
     /// From a request to storage to the head of its answer.
-    #[serde(with = "duration")]
+    #[serde(with = "DurationText")]
     pub storage_first_byte: Duration,
     /// Between two reads of an answer's body.
-    #[serde(with = "duration")]
+    #[serde(with = "DurationText")]
     pub storage_read: Duration,
     /// Idle life of a pooled storage connection.
-    #[serde(with = "duration")]
+    #[serde(with = "DurationText")]
     pub storage_idle: Duration,
     /// How often storage host names are resolved again.
-    #[serde(with = "duration")]
+    #[serde(with = "DurationText")]
     pub resolve_interval: Duration,
     /// How often the configuration and the files it names are looked at for changes.
-    #[serde(with = "duration")]
+    #[serde(with = "DurationText")]
     pub reload_interval: Duration,
 }
 
@@ -93,14 +97,14 @@ impl Default for Timeouts {
 }
 
 /// How the process ends after SIGTERM.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shutdown {
     /// Time for load balancers to see `/readyz` fail, before listeners close.
-    #[serde(with = "duration")]
+    #[serde(with = "DurationText")]
     pub delay: Duration,
     /// The longest time transfers get to finish after that.
-    #[serde(with = "duration")]
+    #[serde(with = "DurationText")]
     pub drain: Duration,
 }
 
@@ -111,7 +115,7 @@ impl Default for Shutdown {
 }
 
 /// What is logged.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
     /// One JSON line per request on standard output.
@@ -127,7 +131,7 @@ impl Default for Log {
 }
 
 /// Severity.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum LogLevel {
     /// Failures that need somebody.

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::duration;
+use super::text::{DurationText, SizeText};
 
 /// One mount point.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
     /// The path prefix, ending in `/`.
@@ -25,7 +26,7 @@ pub struct Route {
     #[serde(default)]
     pub delivery: Delivery,
     /// The longest life of a presigned URL.
-    #[serde(default = "default_redirect_ttl", with = "duration")]
+    #[serde(default = "default_redirect_ttl", with = "DurationText")]
     pub redirect_ttl: Duration,
     /// Skip hashing where storage reports a full-object SHA-256 equal to the digest.
     #[serde(default)]
@@ -40,7 +41,7 @@ fn default_redirect_ttl() -> Duration {
 }
 
 /// The protocols.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Dialect {
     /// Chainloop's artifact downloads.
@@ -48,7 +49,7 @@ pub enum Dialect {
 }
 
 /// Settings of the Chainloop dialect.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Chainloop {
     /// Where a browser without a credential is sent (307, `?callback=` added) instead of 401.
@@ -56,7 +57,7 @@ pub struct Chainloop {
 }
 
 /// Who may use a route.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Auth {
     /// Everybody. Answers are publicly cacheable.
@@ -66,7 +67,7 @@ pub enum Auth {
 }
 
 /// Rules over the claims of a JWT, in CEL; `claims` is the payload.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JwtAuth {
     /// Names of issuers.
@@ -78,7 +79,7 @@ pub struct JwtAuth {
 }
 
 /// How content reaches the client.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum Delivery {
     /// Presigned redirects.
@@ -91,9 +92,10 @@ pub enum Delivery {
 }
 
 /// Settings of `delivery: auto`.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AutoDelivery {
     /// Content of at least this size is redirected.
+    #[schemars(with = "SizeText")]
     pub redirect_from: ByteSize,
 }
