@@ -6,6 +6,7 @@ pub mod check;
 pub mod dev;
 #[cfg(feature = "dev")]
 pub mod dev_s3;
+pub mod health;
 #[cfg(feature = "dev")]
 pub mod jwt;
 mod reload;
@@ -35,6 +36,8 @@ enum Command {
     Run(run::Arguments),
     /// Check configuration files: print every problem, exit 64 if there is one
     Check(check::Arguments),
+    /// Ask a running gateway's admin listener whether it is ready
+    Health(health::Arguments),
     /// Print a JSON Schema of the configuration, for editors
     Schema,
     /// Serve a demo, with an embedded S3 server and everything in one folder
@@ -52,6 +55,7 @@ impl Cli {
         match self.command {
             Command::Run(arguments) => run::execute(&arguments),
             Command::Check(arguments) => check::execute(&arguments),
+            Command::Health(arguments) => health::execute(&arguments),
             Command::Schema => schema::execute(),
             #[cfg(feature = "dev")]
             Command::Dev(arguments) => dev::execute(&arguments),

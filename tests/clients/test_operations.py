@@ -53,6 +53,22 @@ def status(url):
         return None
 
 
+def test_health_asks_whether_it_is_ready(embedded, serve, folder):
+    gateway = serve(embedded, [route("/download/", "stream")], shutdown={"delay": "30s"})
+    address = urlsplit(gateway.admin_url).netloc
+    assert casgate("health", address).returncode == 0
+    gateway.terminate()
+    eventually(lambda: casgate("health", address).returncode == 1, 10, "it is not ready")
+    assert " 503 " in casgate("health", address).stderr
+    gateway.stop()
+    gone = casgate("health", address)
+    assert gone.returncode == 1 and address in gone.stderr
+    # What listens there may be something else.
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        silent = casgate("health", "127.0.0.1:%d" % other.getsockname()[1])
+        assert silent.returncode == 1
+
+
 def test_sigterm_lets_a_transfer_finish(embedded, serve, digest):
     routes = [route("/download/", "stream")]
     gateway = serve(embedded, routes, shutdown={"delay": "1s", "drain": "60s"})
