@@ -7,11 +7,13 @@ the same as `casgate check`, which has the last word.
 import copy
 import json
 import re
+import shutil
 from pathlib import Path
 
 import jsonschema
 import pytest
 import yaml
+from certificates import self_signed
 from process import casgate
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -107,13 +109,15 @@ def is_of_form(problem):
 
 
 @pytest.fixture
-def full(monkeypatch):
-    """The example with every key, and the variables its secrets are in."""
+def full(monkeypatch, folder):
+    """The example with every key, and the variables and files it names."""
+    self_signed(folder, "tls")
+    shutil.copy(folder / "tls.crt", folder / "clients.crt")
     for name in re.findall(r"env: (\w+)", (CONF / "full.yaml").read_text()):
         monkeypatch.setenv(name, "0123456789" * 4)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "key")
-    return read(CONF / "full.yaml")
+    return yaml.safe_load((CONF / "full.yaml").read_text().replace("/etc/casgate", str(folder)))
 
 
 @pytest.mark.parametrize("place", TEXTS)

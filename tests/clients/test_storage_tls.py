@@ -2,10 +2,10 @@
 
 import http.server
 import ssl
-import subprocess
 import threading
 
 import pytest
+from certificates import issued
 from process import Casgate
 from s3 import route
 from web import request, sha256
@@ -31,25 +31,14 @@ class Objects(http.server.BaseHTTPRequestHandler):
         pass
 
 
-def openssl(folder, *arguments):
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-
 @pytest.fixture
 def storage(folder):
     """The port of a server whose certificate, for `localhost` only, `authority.pem` vouches for."""
-    new_key = ("-newkey", "rsa:2048", "-nodes")
-    openssl(folder, "req", "-x509", *new_key, "-keyout", "authority.key", "-out", "authority.pem",
-            "-days", "2", "-subj", "/CN=authority of the tests")
-    openssl(folder, "req", *new_key, "-keyout", "server.key", "-out", "server.csr",
-            "-subj", "/CN=localhost")
-    (folder / "names").write_text("subjectAltName=DNS:localhost")
-    openssl(folder, "x509", "-req", "-in", "server.csr", "-CA", "authority.pem",
-            "-CAkey", "authority.key", "-CAcreateserial", "-days", "2", "-extfile", "names",
-            "-out", "server.pem")
+    authority = issued(folder, "server")
+    authority.rename(folder / "authority.pem")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Objects)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem", folder / "server.key")
+    context.load_cert_chain(folder / "server.crt", folder / "server.key")
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_address[1]
