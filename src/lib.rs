@@ -15,10 +15,10 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`cli`] | one file per subcommand; `serve` takes a plan to a process that serves and back |
+//! | [`cli`] | one file per subcommand; `serve` takes a plan to a process that serves and back; reloads |
 //! | [`config`] | the YAML as types, no logic |
 //! | [`plan`] | `Config` to `Plan`: names resolved, rules compiled, every problem listed |
-//! | [`edge`] | connections: deadlines, framing, reuse, drain; the admin listener |
+//! | [`edge`] | connections: TLS, HTTP/1 and HTTP/2, deadlines, framing, reuse, drain; the admin listener |
 //! | [`gateway`] | `decide` and `admit`: one request, top to bottom |
 //! | [`dialect`] | wire protocols: request to `Call`, outcome or error back to an answer |
 //! | [`auth`] | `authorize`: credential, JWT, rules, and the `Grant` they earn |
@@ -40,6 +40,10 @@
 //!   the route trusts storage's checksum, or the client asked for a part ([`transfer::copy`]).
 //! - No body is held in memory beyond one read buffer of 64 KiB, whatever the content's size; content
 //!   of at most that size is held whole while it is checked.
+//! - No request is answered by two configurations: it keeps the plan it began with, whatever is
+//!   loaded meanwhile ([`edge::Serving`]), and no reload takes effect in part.
+//! - No HTTP/2 stream ends as if it were whole when it is not: it is reset. No more of them are
+//!   answered at once than the limits say, those counted that the client gave up.
 //! - No connection is used again after anything about its framing was unclear, after a chunked
 //!   request, or after an answer that is not whole.
 //! - No name is looked up in a request; DNS is asked in the background ([`bucket::endpoint`]).
@@ -52,6 +56,10 @@
 //! - **An accept loop of our own** ([`edge::server`]) under Pingora's sessions. Pingora's server
 //!   sleeps its whole grace period after SIGTERM, aborts when an address is in use, cannot say
 //!   which port it got, and reads up to 1 MiB of header per connection before it refuses.
+//! - **Files are looked at for changes, not watched**: an interval works the same on every file system
+//!   and through the links that Kubernetes swaps. What is compared is inode, length and time.
+//! - **A reload that would need a restart is refused** rather than applied in part, so that what runs
+//!   is always one file.
 //! - **Storage over HTTP/1.1** ([`transfer::storage`]) with Pingora's pool: S3 speaks nothing else,
 //!   and its session lends its read buffer, so that bytes go from storage to client uncopied.
 //! - **The last chunk is held back by order, not by a buffer**: a chunk is hashed before it is
