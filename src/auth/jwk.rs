@@ -4,29 +4,40 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cel::Value;
 use cel::objects::Map;
-use jsonwebtoken::{Algorithm, DecodingKey};
+use jsonwebtoken::{Algorithm as Library, DecodingKey};
 
 use super::json;
-use super::keyring::{KeyringProblem, VerifyingKey};
+use super::key::VerifyingKey;
+use super::keyring::KeyringProblem;
 
 /// What RFC 7518 section 3.3 asks for at least, and what the cryptography verifies at most.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
 /// Every algorithm a key may be for, as RFC 7518 section 3.1 and RFC 8037 spell it.
-const ALGORITHMS: [(&str, Algorithm); 12] = [
-    ("HS256", Algorithm::HS256),
-    ("HS384", Algorithm::HS384),
-    ("HS512", Algorithm::HS512),
-    ("ES256", Algorithm::ES256),
-    ("ES384", Algorithm::ES384),
-    ("RS256", Algorithm::RS256),
-    ("RS384", Algorithm::RS384),
-    ("RS512", Algorithm::RS512),
-    ("PS256", Algorithm::PS256),
-    ("PS384", Algorithm::PS384),
-    ("PS512", Algorithm::PS512),
-    ("EdDSA", Algorithm::EdDSA),
+const ALGORITHMS: [(&str, Algorithm); 13] = [
+    ("HS256", Algorithm::Library(Library::HS256)),
+    ("HS384", Algorithm::Library(Library::HS384)),
+    ("HS512", Algorithm::Library(Library::HS512)),
+    ("ES256", Algorithm::Library(Library::ES256)),
+    ("ES384", Algorithm::Library(Library::ES384)),
+    ("ES512", Algorithm::Es512),
+    ("RS256", Algorithm::Library(Library::RS256)),
+    ("RS384", Algorithm::Library(Library::RS384)),
+    ("RS512", Algorithm::Library(Library::RS512)),
+    ("PS256", Algorithm::Library(Library::PS256)),
+    ("PS384", Algorithm::Library(Library::PS384)),
+    ("PS512", Algorithm::Library(Library::PS512)),
+    ("EdDSA", Algorithm::Library(Library::EdDSA)),
 ];
+
+/// What a key verifies with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Algorithm {
+    /// One that the JWT library knows.
+    Library(Library),
+    /// ECDSA on P-521 with SHA-512, which it does not.
+    Es512,
+}
 
 /// A key that can verify.
 pub(super) struct Jwk {
@@ -34,9 +45,16 @@ pub(super) struct Jwk {
     pub(super) key: VerifyingKey,
 }
 
-/// The name of an algorithm; empty, and so equal to no token's, for one that is not in the table.
-pub(super) fn algorithm_name(algorithm: Algorithm) -> &'static str {
-    ALGORITHMS.iter().find(|entry| entry.1 == algorithm).map_or("", |entry| entry.0)
+impl Algorithm {
+    /// The name in tokens and keys; empty, and so equal to no token's, for one that is not in the
+    /// table.
+    pub(super) fn name(self) -> &'static str {
+        ALGORITHMS.iter().find(|entry| entry.1 == self).map_or("", |entry| entry.0)
+    }
+
+    fn named(name: &str) -> Option<Self> {
+        ALGORITHMS.iter().find(|entry| entry.0 == name).map(|entry| entry.1)
+    }
 }
 
 /// Reads one entry of a set; `None` where it is not for us.
@@ -53,9 +71,9 @@ pub(super) fn read(entry: &Value) -> Result<Option<Jwk>, String> {
     }
     let named = match string(jwk, "alg")? {
         None => None,
-        Some(name) => match ALGORITHMS.iter().find(|entry| entry.0 == name) {
+        Some(name) => match Algorithm::named(name) {
             None => return Ok(None),
-            Some((_, algorithm)) => Some(*algorithm),
+            known => known,
         },
     };
     let key = match (required(jwk, "kty")?, string(jwk, "crv")?) {
@@ -64,9 +82,10 @@ pub(super) fn read(entry: &Value) -> Result<Option<Jwk>, String> {
             None => return Ok(None),
             Some(algorithm) => octets(jwk, algorithm)?,
         },
-        ("RSA", _) => rsa(jwk, named.unwrap_or(Algorithm::RS256))?,
-        ("EC", Some("P-256")) => curve(jwk, named, Algorithm::ES256, 32)?,
-        ("EC", Some("P-384")) => curve(jwk, named, Algorithm::ES384, 48)?,
+        ("RSA", _) => rsa(jwk, named)?,
+        ("EC", Some("P-256")) => curve(jwk, named, Library::ES256, 32)?,
+        ("EC", Some("P-384")) => curve(jwk, named, Library::ES384, 48)?,
+        ("EC", Some("P-521")) => p521(jwk, named)?,
         ("OKP", Some("Ed25519")) => ed25519(jwk, named)?,
         _ => return Ok(None),
     };
@@ -74,14 +93,14 @@ pub(super) fn read(entry: &Value) -> Result<Option<Jwk>, String> {
 }
 
 /// A shared secret of sufficient length (RFC 7518 section 3.2).
-pub(super) fn secret(algorithm: Algorithm, secret: &[u8]) -> Result<VerifyingKey, KeyringProblem> {
+pub(super) fn secret(algorithm: Library, secret: &[u8]) -> Result<VerifyingKey, KeyringProblem> {
     let least = match algorithm {
-        Algorithm::HS384 => 48,
-        Algorithm::HS512 => 64,
+        Library::HS384 => 48,
+        Library::HS512 => 64,
         _ => 32,
     };
     if secret.len() < least {
-        let (algorithm, actual) = (algorithm_name(algorithm), secret.len());
+        let (algorithm, actual) = (Algorithm::Library(algorithm).name(), secret.len());
         return Err(KeyringProblem::ShortSecret { algorithm, actual, least });
     }
     Ok(VerifyingKey::new(algorithm, DecodingKey::from_secret(secret)))
@@ -102,17 +121,24 @@ fn may_verify(jwk: &Map) -> Result<bool, String> {
 }
 
 fn octets(jwk: &Map, algorithm: Algorithm) -> Result<VerifyingKey, String> {
-    if !matches!(algorithm, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512) {
+    let Algorithm::Library(algorithm @ (Library::HS256 | Library::HS384 | Library::HS512)) =
+        algorithm
+    else {
         return Err("`alg` is not one of a secret".to_owned());
-    }
+    };
     secret(algorithm, &bytes(jwk, "k")?).map_err(|problem| problem.to_string())
 }
 
-fn rsa(jwk: &Map, algorithm: Algorithm) -> Result<VerifyingKey, String> {
-    use Algorithm::{PS256, PS384, PS512, RS256, RS384, RS512};
-    if !matches!(algorithm, RS256 | RS384 | RS512 | PS256 | PS384 | PS512) {
-        return Err("`alg` is not one of an RSA key".to_owned());
-    }
+/// Without `alg`, the key is for RS256, which is what issuers that leave it out sign with.
+fn rsa(jwk: &Map, named: Option<Algorithm>) -> Result<VerifyingKey, String> {
+    use Library::{PS256, PS384, PS512, RS256, RS384, RS512};
+    let algorithm = match named {
+        None => RS256,
+        Some(Algorithm::Library(algorithm @ (RS256 | RS384 | RS512 | PS256 | PS384 | PS512))) => {
+            algorithm
+        }
+        Some(_) => return Err("`alg` is not one of an RSA key".to_owned()),
+    };
     let (modulus, exponent) = (bytes(jwk, "n")?, bytes(jwk, "e")?);
     let (modulus, exponent) = (without_leading_zeros(&modulus), without_leading_zeros(&exponent));
     let bits =
@@ -130,10 +156,10 @@ fn rsa(jwk: &Map, algorithm: Algorithm) -> Result<VerifyingKey, String> {
 fn curve(
     jwk: &Map,
     named: Option<Algorithm>,
-    algorithm: Algorithm,
+    algorithm: Library,
     size: usize,
 ) -> Result<VerifyingKey, String> {
-    if named.is_some_and(|named| named != algorithm) {
+    if named.is_some_and(|named| named != Algorithm::Library(algorithm)) {
         return Err("`alg` is not the one of the curve".to_owned());
     }
     if bytes(jwk, "x")?.len() != size || bytes(jwk, "y")?.len() != size {
@@ -144,15 +170,28 @@ fn curve(
         .map_err(|_| "not a point".to_owned())
 }
 
+/// P-521: 66 bytes for each coordinate (RFC 7518 section 6.2.1.2).
+fn p521(jwk: &Map, named: Option<Algorithm>) -> Result<VerifyingKey, String> {
+    if named.is_some_and(|named| named != Algorithm::Es512) {
+        return Err("`alg` is not the one of the curve".to_owned());
+    }
+    let (x, y) = (bytes(jwk, "x")?, bytes(jwk, "y")?);
+    if x.len() != 66 || y.len() != 66 {
+        return Err("`x` or `y` has not the length of the curve".to_owned());
+    }
+    // Uncompressed, as SEC 1 section 2.3.3 writes a point.
+    VerifyingKey::p521(&[&[4], x.as_slice(), &y].concat()).ok_or_else(|| "not a point".to_owned())
+}
+
 fn ed25519(jwk: &Map, named: Option<Algorithm>) -> Result<VerifyingKey, String> {
-    if named.is_some_and(|named| named != Algorithm::EdDSA) {
+    if named.is_some_and(|named| named != Algorithm::Library(Library::EdDSA)) {
         return Err("`alg` is not the one of the curve".to_owned());
     }
     let point = bytes(jwk, "x")?;
     if point.len() != 32 {
         return Err("`x` has not the length of the curve".to_owned());
     }
-    Ok(VerifyingKey::new(Algorithm::EdDSA, DecodingKey::from_ed_der(&point)))
+    Ok(VerifyingKey::new(Library::EdDSA, DecodingKey::from_ed_der(&point)))
 }
 
 fn string<'j>(jwk: &'j Map, name: &str) -> Result<Option<&'j str>, String> {

@@ -7,7 +7,7 @@ use cel::Value;
 use cel::objects::Map;
 
 use super::claims::Claims;
-use super::keyring::VerifyingKey;
+use super::key::VerifyingKey;
 use super::{json, malformed, refused};
 use crate::error::Error;
 

@@ -1,26 +1,17 @@
-//! The keys of one issuer. A [`VerifyingKey`] knows its algorithm, so that a token cannot choose:
-//! the whole class of "RS256 key used as HS256 secret" attacks ends here.
+//! The keys of one issuer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
-use jsonwebtoken::{Algorithm, DecodingKey};
 use sha2::{Digest as _, Sha256};
 
 use super::jwk::{self, Jwk};
+use super::key::VerifyingKey;
 use super::{json, refused};
 use crate::error::Error;
 
 /// The largest key set, in bytes.
 const JWKS_BYTES_MAX: usize = 1024 * 1024;
-
-/// One key and the one algorithm it is for. `Debug` shows no key material.
-#[derive(Debug)]
-pub struct VerifyingKey {
-    algorithm: Algorithm,
-    key: DecodingKey,
-}
 
 /// The keys that may verify an issuer's tokens.
 #[derive(Debug)]
@@ -83,33 +74,13 @@ pub enum KeyringProblem {
     },
 }
 
-impl VerifyingKey {
-    pub(super) fn new(algorithm: Algorithm, key: DecodingKey) -> Self {
-        Self { algorithm, key }
-    }
-
-    /// The algorithm as tokens spell it (RFC 7518 section 3.1).
-    #[must_use]
-    pub fn algorithm_name(&self) -> &'static str {
-        jwk::algorithm_name(self.algorithm)
-    }
-
-    /// Whether `signature` is this key's for `message`.
-    pub(super) fn verifies(&self, message: &[u8], signature: &Vec<u8>) -> bool {
-        // Named rather than taken from the process: the default depends on the features that other
-        // packages switch on, and panics where it finds two.
-        (DEFAULT_PROVIDER.verifier_factory)(&self.algorithm, &self.key)
-            .is_ok_and(|verifier| verifier.verify(message, signature).is_ok())
-    }
-}
-
 impl Keyring {
     /// One shared secret for HS256.
     ///
     /// # Errors
     /// The secret is shorter than 32 bytes.
     pub fn hs256(secret: &[u8]) -> Result<Self, KeyringProblem> {
-        let key = jwk::secret(Algorithm::HS256, secret)?;
+        let key = jwk::secret(jsonwebtoken::Algorithm::HS256, secret)?;
         Ok(Self { keys: Keys::Secret(Arc::new(key)), origin: Sha256::digest(secret).into() })
     }
 

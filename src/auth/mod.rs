@@ -17,6 +17,7 @@ mod issuer;
 mod json;
 mod jwk;
 mod jwt;
+mod key;
 mod keyring;
 mod memory;
 mod rule;
@@ -36,7 +37,8 @@ use memory::Fingerprint;
 
 pub use grant::Grant;
 pub use issuer::{Issuer, IssuerProblem};
-pub use keyring::{Keyring, KeyringProblem, VerifyingKey};
+pub use key::VerifyingKey;
+pub use keyring::{Keyring, KeyringProblem};
 pub use memory::VerdictMemory;
 pub use rule::Rule;
 pub use tenant::{InvalidTenant, Tenant};

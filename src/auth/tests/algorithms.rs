@@ -160,7 +160,7 @@ fn signatures_have_one_form() {
     for (what, signature) in refused {
         assert_kind(&policy, &forge.with_signature(signature), Kind::CredentialRefused, what);
     }
-    for key in [Key::Rs256, Key::Ps256, Key::EdDsa, Key::Es384] {
+    for key in [Key::Rs256, Key::Ps256, Key::EdDsa, Key::Es384, Key::Es512] {
         let forge = Forge::new(key);
         let good = forge.signature();
         let mut flipped = good.clone();

@@ -6,8 +6,9 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED_SIGNING,
-    ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair,
-    RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents,
+    ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair,
+    EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
+    RsaKeyPair, RsaPublicKeyComponents,
 };
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -22,6 +23,7 @@ pub(super) enum Key<'s> {
     Ps256,
     Es256,
     Es384,
+    Es512,
     EdDsa,
     /// HS256 with these bytes.
     Secret(&'s [u8]),
@@ -33,6 +35,7 @@ struct Pairs {
     rsa: RsaKeyPair,
     p256: Vec<u8>,
     p384: Vec<u8>,
+    p521: Vec<u8>,
     ed25519: Ed25519KeyPair,
 }
 
@@ -45,14 +48,15 @@ static PAIRS: LazyLock<Pairs> = LazyLock::new(|| {
         rsa: RsaKeyPair::generate(KeySize::Rsa2048).unwrap(),
         p256: elliptic(&ECDSA_P256_SHA256_FIXED_SIGNING),
         p384: elliptic(&ECDSA_P384_SHA384_FIXED_SIGNING),
+        p521: elliptic(&ECDSA_P521_SHA512_FIXED_SIGNING),
         ed25519: Ed25519KeyPair::generate().unwrap(),
     }
 });
 
 impl Key<'_> {
     /// Those with a public half; two of them are one RSA key.
-    pub(super) const ASYMMETRIC: [Key<'static>; 5] =
-        [Key::Rs256, Key::Ps256, Key::Es256, Key::Es384, Key::EdDsa];
+    pub(super) const ASYMMETRIC: [Key<'static>; 6] =
+        [Key::Rs256, Key::Ps256, Key::Es256, Key::Es384, Key::Es512, Key::EdDsa];
 
     pub(super) fn algorithm(self) -> &'static str {
         match self {
@@ -60,6 +64,7 @@ impl Key<'_> {
             Key::Ps256 => "PS256",
             Key::Es256 => "ES256",
             Key::Es384 => "ES384",
+            Key::Es512 => "ES512",
             Key::EdDsa => "EdDSA",
             Key::Secret(_) => "HS256",
             Key::Nobody => "none",
@@ -72,6 +77,7 @@ impl Key<'_> {
             Key::Ps256 => rsa_signature(&RSA_PSS_SHA256, message),
             Key::Es256 => ecdsa(&ECDSA_P256_SHA256_FIXED_SIGNING, &PAIRS.p256, message),
             Key::Es384 => ecdsa(&ECDSA_P384_SHA384_FIXED_SIGNING, &PAIRS.p384, message),
+            Key::Es512 => ecdsa(&ECDSA_P521_SHA512_FIXED_SIGNING, &PAIRS.p521, message),
             Key::EdDsa => PAIRS.ed25519.sign(message).as_ref().to_vec(),
             Key::Secret(secret) => {
                 let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
@@ -90,6 +96,7 @@ impl Key<'_> {
             }
             Key::Es256 => elliptic_jwk("P-256", &ECDSA_P256_SHA256_FIXED_SIGNING, &PAIRS.p256),
             Key::Es384 => elliptic_jwk("P-384", &ECDSA_P384_SHA384_FIXED_SIGNING, &PAIRS.p384),
+            Key::Es512 => elliptic_jwk("P-521", &ECDSA_P521_SHA512_FIXED_SIGNING, &PAIRS.p521),
             Key::EdDsa => {
                 let public = encode(PAIRS.ed25519.public_key().as_ref());
                 json!({"kty": "OKP", "crv": "Ed25519", "x": public})
