@@ -28,6 +28,8 @@ pub enum Kind {
     Internal,
     /// The request makes no sense in this dialect.
     InvalidRequest,
+    /// The issuer's keys cannot be had, so that nobody can tell whether the credential is good.
+    IssuerUnavailable,
     /// The dialect has no such method.
     MethodNotAllowed,
     /// No such content.
@@ -46,7 +48,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of declaration, which is the order of [`Kind::index`].
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::ContentCorrupt,
         Self::CredentialExpired,
         Self::CredentialMalformed,
@@ -55,6 +57,7 @@ impl Kind {
         Self::Forbidden,
         Self::Internal,
         Self::InvalidRequest,
+        Self::IssuerUnavailable,
         Self::MethodNotAllowed,
         Self::NotFound,
         Self::PreconditionFailed,
@@ -76,6 +79,7 @@ impl Kind {
             Self::Forbidden => "forbidden",
             Self::Internal => "internal",
             Self::InvalidRequest => "invalid_request",
+            Self::IssuerUnavailable => "issuer_unavailable",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotFound => "not_found",
             Self::PreconditionFailed => "precondition_failed",
@@ -119,6 +123,9 @@ pub enum Error {
     /// The request is not one of this dialect. The text is shown to the client.
     #[error("invalid request: {0}")]
     InvalidRequest(Cow<'static, str>),
+    /// The credential cannot be judged; the text says why, for the log.
+    #[error("the token's issuer is unavailable: {0}")]
+    IssuerUnavailable(Cow<'static, str>),
     /// The dialect does not know this method here.
     #[error("method not allowed")]
     MethodNotAllowed {
@@ -170,6 +177,7 @@ impl Error {
             Self::Forbidden(_) => Kind::Forbidden,
             Self::Internal(_) => Kind::Internal,
             Self::InvalidRequest(_) => Kind::InvalidRequest,
+            Self::IssuerUnavailable(_) => Kind::IssuerUnavailable,
             Self::MethodNotAllowed { .. } => Kind::MethodNotAllowed,
             Self::NotFound(_) => Kind::NotFound,
             Self::PreconditionFailed => Kind::PreconditionFailed,
@@ -193,6 +201,9 @@ impl Error {
         match self {
             Self::Credential { .. } => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::IssuerUnavailable(_) => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
             }
             Self::MethodNotAllowed { allow } => {
                 headers.insert(header::ALLOW, HeaderValue::from_static(allow));

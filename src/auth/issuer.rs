@@ -85,9 +85,9 @@ impl Issuer {
     }
 
     /// The signature, by a key of this issuer; the audience first, as it costs nothing.
-    pub(super) async fn verify(&self, token: &Token<'_>) -> Result<(), Error> {
+    pub(super) async fn verify(&self, token: &Token<'_>, now: SystemTime) -> Result<(), Error> {
         self.check_party(token.claims())?;
-        let key = self.keyring.find(token.key_id()).await?;
+        let key = self.keyring.find(token.key_id(), now).await?;
         token.is_signed_by(&key)
     }
 

@@ -38,6 +38,12 @@ impl VerifyingKey {
         }
     }
 
+    /// Whether whoever can verify with it can sign with it too.
+    pub(super) fn is_secret(&self) -> bool {
+        use jsonwebtoken::Algorithm::{HS256, HS384, HS512};
+        matches!(self.0, Verifier::Library { algorithm: HS256 | HS384 | HS512, .. })
+    }
+
     /// Whether `signature` is this key's for `message`.
     pub(super) fn verifies(&self, message: &[u8], signature: &Vec<u8>) -> bool {
         match &self.0 {

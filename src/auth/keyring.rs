@@ -1,36 +1,32 @@
 //! The keys of one issuer.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
-use super::jwk::{self, Jwk};
 use super::key::VerifyingKey;
-use super::{json, refused};
+use super::key_set::KeySet;
+use super::remote::RemoteKeys;
+use super::{jwk, refused};
 use crate::error::Error;
-
-/// The largest key set, in bytes.
-const JWKS_BYTES_MAX: usize = 1024 * 1024;
 
 /// The keys that may verify an issuer's tokens.
 #[derive(Debug)]
 pub struct Keyring {
     keys: Keys,
-    /// SHA-256 of what the keys were read from.
-    origin: [u8; 32],
+    /// SHA-256 of the secret or set, or none where that changes.
+    origin: Option<[u8; 32]>,
 }
 
 #[derive(Debug)]
 enum Keys {
     /// A shared secret. It has no name, so a token may call it what it likes.
     Secret(Arc<VerifyingKey>),
-    /// A set, looked up by `kid`.
-    Set {
-        named: HashMap<String, Arc<VerifyingKey>>,
-        only: Option<Arc<VerifyingKey>>,
-        skipped: usize,
-    },
+    /// A set that does not change.
+    Set(KeySet),
+    /// A set that its issuer changes.
+    Remote(Arc<RemoteKeys>),
 }
 
 /// Why keys cannot be used. No text has key material in it.
@@ -46,10 +42,10 @@ pub enum KeyringProblem {
         /// The least length in bytes.
         least: usize,
     },
-    /// The file is larger than 1 MiB.
+    /// The set is larger than 1 MiB.
     #[error("the key set is larger than 1 MiB")]
     TooLarge,
-    /// The file is not a JSON object with an array `keys` (RFC 7517 section 5).
+    /// The bytes are not a JSON object with an array `keys` (RFC 7517 section 5).
     #[error("not a JSON Web Key Set: {0}")]
     NotASet(String),
     /// A key of a known type is broken, or too weak to be used.
@@ -81,61 +77,43 @@ impl Keyring {
     /// The secret is shorter than 32 bytes.
     pub fn hs256(secret: &[u8]) -> Result<Self, KeyringProblem> {
         let key = jwk::secret(jsonwebtoken::Algorithm::HS256, secret)?;
-        Ok(Self { keys: Keys::Secret(Arc::new(key)), origin: Sha256::digest(secret).into() })
+        let origin = Some(Sha256::digest(secret).into());
+        Ok(Self { keys: Keys::Secret(Arc::new(key)), origin })
     }
 
-    /// The keys of a JSON Web Key Set (RFC 7517). Keys that are not for verifying signatures, and
-    /// those of types, algorithms or curves unknown here, are skipped, as section 5 asks for.
+    /// The keys of a file with a JSON Web Key Set; see [`KeySet::written`].
     ///
     /// # Errors
-    /// The bytes are no key set, a key of a known type is broken or weak, two keys share a `kid`,
-    /// or no key is left. A file is written by people who should hear of its mistakes.
+    /// Those of [`KeySet::written`].
     pub fn jwks(bytes: &[u8]) -> Result<Self, KeyringProblem> {
-        if bytes.len() > JWKS_BYTES_MAX {
-            return Err(KeyringProblem::TooLarge);
-        }
-        let set = json::parse_object(bytes)
-            .map_err(|error| KeyringProblem::NotASet(error.to_string()))?;
-        let Some(cel::Value::List(entries)) = json::member(&set, "keys") else {
-            return Err(KeyringProblem::NotASet("`keys` is not an array".to_owned()));
-        };
-        let (mut named, mut unnamed) = (HashMap::new(), Vec::new());
-        for (index, entry) in entries.iter().enumerate() {
-            let jwk =
-                jwk::read(entry).map_err(|reason| KeyringProblem::BrokenKey { index, reason })?;
-            let Some(Jwk { key_id, key }) = jwk else { continue };
-            let key = Arc::new(key);
-            let Some(key_id) = key_id else {
-                unnamed.push(key);
-                continue;
-            };
-            if named.insert(key_id, key).is_some() {
-                return Err(KeyringProblem::DuplicateKeyId { index });
-            }
-        }
-        let usable = named.len() + unnamed.len();
-        let skipped = entries.len() - usable;
-        if usable == 0 {
-            return Err(KeyringProblem::NoUsableKey { skipped });
-        }
-        let only = named.values().chain(&unnamed).next().filter(|_| usable == 1).map(Arc::clone);
-        let keys = Keys::Set { named, only, skipped };
-        Ok(Self { keys, origin: Sha256::digest(bytes).into() })
+        let origin = Some(Sha256::digest(bytes).into());
+        KeySet::written(bytes).map(|set| Self { keys: Keys::Set(set), origin })
     }
 
-    /// Whether `other` was made of the same secret or set.
+    /// The keys that the issuer publishes, as they are at the time of each request.
+    #[must_use]
+    pub fn remote(keys: Arc<RemoteKeys>) -> Self {
+        Self { keys: Keys::Remote(keys), origin: None }
+    }
+
+    /// Whether `other` has the same secret, the same written set, or the very same published one.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        std::mem::discriminant(&self.keys) == std::mem::discriminant(&other.keys)
-            && self.origin == other.origin
+        match (&self.keys, &other.keys) {
+            (Keys::Secret(_), Keys::Secret(_)) | (Keys::Set(_), Keys::Set(_)) => {
+                self.origin == other.origin
+            }
+            (Keys::Remote(one), Keys::Remote(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
     }
 
-    /// How many keys of the set were skipped.
+    /// How many keys of a set that does not change were skipped.
     #[must_use]
     pub fn skipped(&self) -> usize {
         match &self.keys {
-            Keys::Secret(_) => 0,
-            Keys::Set { skipped, .. } => *skipped,
+            Keys::Secret(_) | Keys::Remote(_) => 0,
+            Keys::Set(set) => set.skipped(),
         }
     }
 
@@ -143,13 +121,23 @@ impl Keyring {
     /// there is nothing to choose.
     ///
     /// # Errors
-    /// [`Kind::CredentialRefused`](crate::error::Kind::CredentialRefused): there is no such key.
-    pub async fn find(&self, key_id: Option<&str>) -> Result<Arc<VerifyingKey>, Error> {
-        let found = match (&self.keys, key_id) {
-            (Keys::Secret(key), _) => Some(key),
-            (Keys::Set { named, .. }, Some(key_id)) => named.get(key_id),
-            (Keys::Set { only, .. }, None) => only.as_ref(),
+    /// - [`Kind::CredentialRefused`](crate::error::Kind::CredentialRefused): there is no such key.
+    /// - [`Kind::IssuerUnavailable`](crate::error::Kind::IssuerUnavailable): nobody knows, as the
+    ///   issuer's keys cannot be had.
+    pub async fn find(
+        &self,
+        key_id: Option<&str>,
+        now: SystemTime,
+    ) -> Result<Arc<VerifyingKey>, Error> {
+        let found = match &self.keys {
+            Keys::Secret(key) => Some(key),
+            Keys::Set(set) => set.find(key_id),
+            Keys::Remote(keys) => return keys.find(key_id, now).await,
         };
-        found.map(Arc::clone).ok_or_else(|| refused("no key of the issuer has the token's kid"))
+        found.map(Arc::clone).ok_or_else(no_such_key)
     }
+}
+
+pub(super) fn no_such_key() -> Error {
+    refused("no key of the issuer has the token's kid")
 }

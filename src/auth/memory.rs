@@ -12,7 +12,9 @@ use sha2::{Digest, Sha256};
 use super::claims::Claims;
 use super::issuer::{Issuer, IssuerId};
 
-/// The longest time a verdict is believed. It bounds how long a key that left its set still counts.
+/// The longest time a verdict is believed. It bounds how long a key that left its set still counts:
+/// where the issuer publishes the set, that is this time and its `refresh`; where the set cannot be
+/// fetched any more, this time and its `max_age`.
 const AGE_MAX: Duration = Duration::from_secs(60);
 
 /// Remembers which tokens were signed by which issuer, with their claims. Only that: time, audience

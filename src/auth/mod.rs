@@ -5,8 +5,8 @@
 //! head --credential--> token --memory or jwt--> claims --issuer--> in time, for us --rule--> Grant
 //! ```
 //!
-//! Everything here is pure: keys are loaded when the plan is compiled, and the clock is an
-//! argument. What a token says decides nothing until its signature holds, with two exceptions that
+//! Everything here is pure: keys are loaded when the plan is compiled, or fetched by somebody else
+//! while requests wait ([`RemoteKeys`]), and the clock is an argument. What a token says decides nothing until its signature holds, with two exceptions that
 //! only pick among what the plan already trusts: `iss` picks the issuer and `kid` picks its key.
 //! The key fixes the algorithm; the token never does (RFC 8725 section 3.1).
 
@@ -18,8 +18,10 @@ mod json;
 mod jwk;
 mod jwt;
 mod key;
+mod key_set;
 mod keyring;
 mod memory;
+mod remote;
 mod rule;
 mod tenant;
 #[cfg(test)]
@@ -38,8 +40,10 @@ use memory::Fingerprint;
 pub use grant::Grant;
 pub use issuer::{Issuer, IssuerProblem};
 pub use key::VerifyingKey;
+pub use key_set::{JWKS_BYTES_MAX, KeySet};
 pub use keyring::{Keyring, KeyringProblem};
 pub use memory::VerdictMemory;
+pub use remote::{Attendance, RemoteKeys};
 pub use rule::Rule;
 pub use tenant::{InvalidTenant, Tenant};
 
@@ -99,6 +103,7 @@ impl Policy {
 /// - [`Kind::CredentialMissing`], [`Kind::CredentialMalformed`]: there is no token to judge.
 /// - [`Kind::CredentialRefused`]: signature, key, algorithm, issuer or audience.
 /// - [`Kind::CredentialExpired`]: a token of ours, outside of its time.
+/// - [`Kind::IssuerUnavailable`]: whether the token is good cannot be told now.
 /// - [`Kind::Forbidden`]: the rules refuse, or cannot be evaluated for these claims.
 pub async fn authorize(
     policy: &Policy,
@@ -131,17 +136,19 @@ impl JwtPolicy {
             return Ok((issuer, claims));
         }
         let token = Token::parse(token)?;
-        let issuer = self.verify(&token).await?;
+        let issuer = self.verify(&token, now).await?;
         let claims = Arc::new(token.into_claims());
         self.memory.remember(fingerprint, issuer.id(), Arc::clone(&claims), now);
         Ok((issuer, claims))
     }
 
-    async fn verify(&self, token: &Token<'_>) -> Result<&Issuer, Error> {
+    async fn verify(&self, token: &Token<'_>, now: SystemTime) -> Result<&Issuer, Error> {
         let mut refusal = refused("the token's iss is none of the accepted issuers");
         for issuer in self.issuers.iter().filter(|issuer| issuer.is(token.claims())) {
-            match issuer.verify(token).await {
+            match issuer.verify(token, now).await {
                 Ok(()) => return Ok(issuer),
+                // Who cannot be asked might have said yes, so that no other's no is the answer.
+                Err(_) if refusal.kind() == Kind::IssuerUnavailable => {}
                 Err(error) => refusal = error,
             }
         }

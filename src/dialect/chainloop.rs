@@ -160,6 +160,12 @@ fn refusal(kind: Kind, message: &str) -> (StatusCode, &'static str, &str) {
         }
         Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "server error"),
         Kind::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid", message),
+        // Not a 401: a client would throw away a token that is good.
+        Kind::IssuerUnavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ISSUER_UNAVAILABLE",
+            "the token cannot be checked now, try again",
+        ),
         Kind::MethodNotAllowed => {
             (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "method not allowed")
         }

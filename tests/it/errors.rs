@@ -24,6 +24,7 @@ fn example(kind: Kind) -> Error {
         Kind::Forbidden => Error::Forbidden(SECRET.into()),
         Kind::Internal => Error::Internal(SECRET.into()),
         Kind::InvalidRequest => Error::InvalidRequest("for the client".into()),
+        Kind::IssuerUnavailable => Error::IssuerUnavailable(SECRET.into()),
         Kind::MethodNotAllowed => Error::MethodNotAllowed { allow: "GET, HEAD" },
         Kind::NotFound => Error::NotFound(SECRET.into()),
         Kind::PreconditionFailed => Error::PreconditionFailed,
