@@ -24,7 +24,7 @@ use text::{AddressText, NetworkText};
 
 pub use bucket::{Addressing, Bucket, Credentials, ForbiddenMeans, StaticCredentials};
 pub use form::{Misfit, Section};
-pub use issuer::{Issuer, Keys};
+pub use issuer::{Issuer, Keys, RemoteKeys};
 pub use listen::{Certificate, Listener, Tls};
 pub use process::{Limits, Log, LogLevel, Shutdown, Timeouts};
 pub use route::{Auth, AutoDelivery, Chainloop, Delivery, Dialect, JwtAuth, Route};

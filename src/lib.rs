@@ -22,6 +22,7 @@
 //! | [`gateway`] | `decide` and `admit`: one request, top to bottom |
 //! | [`dialect`] | wire protocols: request to `Call`, outcome or error back to an answer |
 //! | [`auth`] | `authorize`: credential, JWT, rules, and the `Grant` they earn |
+//! | [`jwks`] | the keys issuers publish: fetched over TLS, kept fresh, served through outages |
 //! | [`conditions`] | `If-*` and `Range` for content that names itself |
 //! | [`content`] | digests, file names, and the layout that makes keys of them |
 //! | [`bucket`] | addresses, signatures, the meaning of storage's answers, what is remembered |
@@ -46,6 +47,8 @@
 //!   answered at once than the limits say, those counted that the client gave up.
 //! - No connection is used again after anything about its framing was unclear, after a chunked
 //!   request, or after an answer that is not whole.
+//! - No request fetches anything itself: one with an unknown key asks [`jwks`], which fetches at most
+//!   once in a while, and waits.
 //! - No name is looked up in a request; DNS is asked in the background ([`bucket::endpoint`]).
 //! - No credential and no signed query is logged: the access log has paths only.
 //! - [`content`], [`dialect`], [`conditions`] and [`auth`] do no I/O and read no clock; only [`edge`],
@@ -82,6 +85,7 @@ pub mod dialect;
 pub mod edge;
 pub mod error;
 pub mod gateway;
+pub mod jwks;
 pub mod plan;
 pub mod reply;
 pub mod telemetry;

@@ -6,6 +6,8 @@ mod buckets;
 mod files;
 mod issuers;
 mod listeners;
+mod pem;
+mod remote_keys;
 mod routes;
 mod secrets;
 
@@ -22,6 +24,7 @@ use crate::bucket::Bucket;
 use crate::config::{Config, Limits, Log, Section, Shutdown, Timeouts};
 use crate::content::layout::Layout;
 use crate::dialect::Dialect;
+use crate::jwks::Source;
 use crate::telemetry::{Metrics, RouteMetrics};
 pub use files::{Files, ReadFile, Stamp};
 pub use listeners::{HTTP2, Listener};
@@ -40,6 +43,8 @@ pub struct Plan {
     pub issuers: BTreeMap<String, Arc<Issuer>>,
     /// All routes by their path prefix.
     pub routes: HashMap<String, Arc<Route>>,
+    /// Where keys are fetched from, by the issuer's name.
+    pub key_sources: BTreeMap<String, Arc<Source>>,
     /// What is remembered of JWTs.
     pub verdicts: Arc<VerdictMemory>,
     /// Bounds on size and number.
@@ -143,7 +148,14 @@ impl Plan {
             sections(config.buckets, "buckets", &mut problems, |name, bucket, problems| {
                 buckets::compile(name, bucket, &config.limits, metrics, problems)
             });
-        let mut issuers = sections(config.issuers, "issuers", &mut problems, issuers::compile);
+        let mut key_sources = BTreeMap::new();
+        let earlier_sources = earlier.map(|earlier| &earlier.key_sources);
+        let mut issuers =
+            sections(config.issuers, "issuers", &mut problems, |name, issuer, problems| {
+                let earlier = earlier_sources.and_then(|sources| sources.get(name));
+                let sources = issuers::Sources { compiled: &mut key_sources, earlier };
+                issuers::compile(name, issuer, metrics, sources, problems)
+            });
         if let Some(earlier) = earlier {
             take_over(&mut buckets, &earlier.buckets, Bucket::is_same);
             take_over(&mut issuers, &earlier.issuers, Issuer::is_same);
@@ -190,6 +202,7 @@ impl Plan {
             buckets: compiled(buckets),
             issuers: compiled(issuers),
             routes,
+            key_sources,
             verdicts,
             limits: config.limits,
             timeouts: config.timeouts,

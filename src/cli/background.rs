@@ -1,31 +1,53 @@
 //! What goes on beside requests, for as long as a plan is in use.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::bucket::control;
+use crate::jwks;
 use crate::plan::Plan;
 
 /// How long a look-up of a storage name may take, and the first one hold up the start.
 const RESOLVE_MAX: Duration = Duration::from_secs(5);
 
+/// How long issuers may hold up the start.
+const FIRST_KEYS_MAX: Duration = Duration::from_secs(5);
+
 /// The tasks that keep a plan's knowledge of the world fresh. They end when this is dropped; what
 /// they learn is kept in the plan, so that another set of tasks goes on from there.
+#[derive(Default)]
 pub(super) struct Background(#[expect(dead_code, reason = "it is held, not used")] JoinSet<()>);
 
 impl Background {
     /// Learns what requests by this plan cannot do without, then goes on in the background. What
     /// cannot be learnt in time is logged, and requests are answered accordingly.
     pub(super) async fn start(plan: &Arc<Plan>) -> Self {
-        resolve_all(plan).await;
         let mut tasks = JoinSet::new();
+        keep_keys_fresh(plan, &mut tasks);
+        tokio::join!(resolve_all(plan), first_keys(plan));
         tasks.spawn(keep_resolving(Arc::clone(plan)));
         tasks.spawn(probe_buckets(Arc::clone(plan)));
         Self(tasks)
     }
+}
+
+/// Fetches keys in the background for as long as the tasks run.
+fn keep_keys_fresh(plan: &Plan, tasks: &mut JoinSet<()>) {
+    for source in plan.key_sources.values() {
+        tasks.spawn(jwks::keep_fresh(Arc::clone(source), SystemTime::now));
+    }
+}
+
+/// Waits until all issuers were asked for their keys once, so that the first requests find them.
+/// An issuer that cannot be reached delays nothing for long; the log says so.
+async fn first_keys(plan: &Plan) {
+    let attempts = plan.key_sources.values().cloned().map(|source| async move {
+        let _ = timeout(FIRST_KEYS_MAX, source.keys().attempted()).await;
+    });
+    attempts.collect::<JoinSet<()>>().join_all().await;
 }
 
 /// Asks DNS for all endpoints at once, so that a slow name delays no other.

@@ -63,9 +63,10 @@ impl Reloader {
                     tracing::warn!(place = warning.path, "{}", warning.message);
                 }
                 let next = Arc::new(next);
-                let background = Background::start(&next).await;
+                // What both plans know is kept fresh by one set of tasks at a time.
+                self.background = Background::default();
+                self.background = Background::start(&next).await;
                 self.edge.replace(next);
-                self.background = background;
                 self.refused = None;
                 metrics.applied.inc();
                 metrics.up_to_date.set(1);

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig};
 
-use super::Problems;
 use super::files::Files;
+use super::{Problems, pem};
 use crate::config;
 
 /// One address to serve on.
@@ -94,14 +94,8 @@ fn certified_key(
     provider: &CryptoProvider,
     files: &mut Files,
 ) -> Result<CertifiedKey, String> {
-    let pem = files.read(&entry.certificate)?;
+    let chain = pem::certificates(&entry.certificate, files)?;
     let name = entry.certificate.display();
-    let chain: Vec<_> = CertificateDer::pem_slice_iter(&pem)
-        .collect::<Result<_, _>>()
-        .map_err(|error| format!("{name}: {error}"))?;
-    if chain.is_empty() {
-        return Err(format!("{name}: there is no certificate in it"));
-    }
     let key = PrivateKeyDer::from_pem_slice(&files.read(&entry.key)?)
         // The text of an error could quote the file.
         .map_err(|_| format!("{}: there is no usable private key in it", entry.key.display()))?;
@@ -114,16 +108,9 @@ fn certified_key(
 }
 
 fn roots(path: &Path, files: &mut Files) -> Result<RootCertStore, String> {
-    let pem = files.read(path)?;
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&pem) {
-        let added = certificate
-            .map_err(|error| error.to_string())
-            .and_then(|certificate| roots.add(certificate).map_err(|error| error.to_string()));
-        added.map_err(|error| format!("{}: {error}", path.display()))?;
-    }
-    if roots.is_empty() {
-        return Err(format!("{}: there is no certificate in it", path.display()));
+    for certificate in pem::certificates(path, files)? {
+        roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(roots)
 }

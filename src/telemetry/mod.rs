@@ -1,6 +1,7 @@
 //! What an operator sees: metrics, one access-log line per request, and the process's own log.
 
 pub mod access;
+pub mod issuers;
 pub mod log;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,7 @@ pub struct Metrics {
     verdict_memory: IntCounterVec,
     object_memory: IntCounterVec,
     storage: StorageMetrics,
+    issuers: issuers::Issuers,
     /// Requests refused before a route was known, by reason.
     pub unrouted: IntCounterVec,
     /// Client connections open now.
@@ -126,6 +128,7 @@ impl Metrics {
                 &["bucket", "result"],
             ),
             storage: StorageMetrics::new(&registry),
+            issuers: issuers::Issuers::new(&registry),
             unrouted: counters(
                 "casgate_unrouted_total",
                 "Requests refused before a route was known",
@@ -182,6 +185,12 @@ impl Metrics {
     #[must_use]
     pub fn bucket(&self, bucket: &str) -> BucketMetrics {
         self.storage.bucket(bucket)
+    }
+
+    /// The metrics of one issuer whose keys are fetched.
+    #[must_use]
+    pub fn issuer(&self, issuer: &str) -> issuers::IssuerMetrics {
+        self.issuers.issuer(issuer)
     }
 
     /// The text a scrape gets (Prometheus text format 0.0.4).

@@ -1,0 +1,26 @@
+//! Certificates in files.
+
+use std::path::Path;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use super::files::Files;
+
+/// The certificates of a PEM file (RFC 7468), at least one.
+///
+/// # Errors
+/// Says what is wrong with which file.
+pub(super) fn certificates(
+    path: &Path,
+    files: &mut Files,
+) -> Result<Vec<CertificateDer<'static>>, String> {
+    let pem = files.read(path)?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("{}: {error}", path.display()))?;
+    if certificates.is_empty() {
+        return Err(format!("{}: there is no certificate in it", path.display()));
+    }
+    Ok(certificates)
+}
