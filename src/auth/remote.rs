@@ -90,9 +90,9 @@ impl Absent {
 /// What a request that waits for a fetch saw end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ended {
-    /// One that may have begun before.
-    Earlier,
-    /// One that began after.
+    /// One that may have begun before the request, or that failed.
+    Any,
+    /// One that began after it and brought keys: what is published is known.
     Own,
 }
 
@@ -156,23 +156,17 @@ impl RemoteKeys {
                 None => break,
             }
         }
-        self.look(key_id, now).map_err(|missing| match missing {
-            Missing::Key => self.unknown(key_id.unwrap_or_default(), is_answered),
-            Missing::Set => Error::IssuerUnavailable("there are no keys of it".into()),
-        })
-    }
-
-    /// What is to be said of a `kid` that is not in the set, `is_answered` if that was fetched for
-    /// it.
-    fn unknown(&self, key_id: &str, is_answered: bool) -> Error {
+        // Before the last look, so that the set looked at is no older than what is said of it.
         let is_in_doubt = self.progress.borrow().is_in_doubt();
-        if is_answered && !is_in_doubt {
-            self.absent.add(key_id);
-        }
-        if is_in_doubt || !self.absent.has(key_id) {
-            return Error::IssuerUnavailable("the token's kid may be new".into());
-        }
-        no_such_key()
+        self.look(key_id, now).map_err(|missing| match (missing, key_id.unwrap_or_default()) {
+            (Missing::Set, _) => Error::IssuerUnavailable("there are no keys of it".into()),
+            (Missing::Key, key_id) if is_answered => {
+                self.absent.add(key_id);
+                no_such_key()
+            }
+            (Missing::Key, key_id) if !is_in_doubt && self.absent.has(key_id) => no_such_key(),
+            (Missing::Key, _) => Error::IssuerUnavailable("the token's kid may be new".into()),
+        })
     }
 
     fn look(&self, key_id: Option<&str>, now: SystemTime) -> Result<Arc<VerifyingKey>, Missing> {
@@ -199,12 +193,13 @@ impl RemoteKeys {
             before = *progress;
             asks
         });
-        let ended = match before {
-            Progress { in_flight: true, .. } => Ended::Earlier,
-            Progress { asked: true, .. } => Ended::Own,
-            _ => return None,
-        };
-        progress.wait_for(|progress| progress.ended != before.ended).await.ok().map(|_| ended)
+        if !before.in_flight && !before.asked {
+            return None;
+        }
+        let after = progress.wait_for(|progress| progress.ended != before.ended).await.ok()?;
+        // If more than one has ended since, the last began after the request too.
+        let is_own = before.asked && !after.is_in_doubt();
+        Some(if is_own { Ended::Own } else { Ended::Any })
     }
 }
 

@@ -97,6 +97,16 @@ fn content_and_dialects_know_no_backend() {
 }
 
 #[test]
+fn authorization_reaches_nothing_outside_of_it() {
+    let wrong = lines_outside(&sources(&["src/auth"]), &[], |line| {
+        let impure = ["tokio::net", "tokio::time", "tokio::spawn", "std::fs", "std::net", "hyper"];
+        let more = ["crate::jwks", "crate::plan", "crate::bucket", "crate::transfer"];
+        impure.iter().chain(&more).any(|name| line.contains(name))
+    });
+    assert_eq!(wrong, [] as [String; 0]);
+}
+
+#[test]
 fn only_the_control_plane_uses_the_sdk() {
     let places = ["src/bucket/control", "src/cli/dev"];
     let wrong = lines_outside(&sources(&["src"]), &places, |line| line.contains("aws_sdk_s3"));

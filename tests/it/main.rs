@@ -8,6 +8,7 @@
 //! | [`dialect`] | Does each protocol keep its contract? |
 //! | [`errors`] | What does each kind of error look like in each dialect? |
 //! | [`framing`] | Is a request that parsers could disagree about refused, and does nothing hang? |
+//! | [`keys`] | Are keys fetched safely, and tokens judged rightly while they change? |
 //! | [`layers`] | Do the modules depend on one another only as they should? |
 //! | [`reload`] | Does a changed configuration take effect, and nothing else happen? |
 //! | [`s3s_fs`] | Do signatures and keys hold on a server that is not ours? |
@@ -26,6 +27,7 @@ mod delivery;
 mod dialect;
 mod errors;
 mod framing;
+mod keys;
 mod layers;
 mod reload;
 mod s3s_fs;

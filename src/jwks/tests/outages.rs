@@ -1,4 +1,56 @@
+use tracing_subscriber::fmt::MakeWriter;
+
 use super::*;
+
+/// What was logged.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_logged_when_it_begins_and_when_it_ends() {
+    let lines = Lines::default();
+    let log = tracing_subscriber::fmt().with_writer(lines.clone()).with_ansi(false).finish();
+    // With only one subscriber, a line that another test's thread came by first would be off.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+    // The runtime has one thread, this one.
+    let _guard = tracing::subscriber::set_default(log);
+    let (world, _task) = World::fresh(&["a"]).await;
+    for mood in [Mood::Failing, Mood::Well] {
+        world.is(mood);
+        pass(AGE_MAX + REFRESH).await;
+    }
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let said: Vec<_> = text.lines().collect();
+    let expected = [
+        ("INFO", "the issuer's keys are fetched issuer=\"test\" keys=1 skipped=0"),
+        ("WARN", "cannot fetch the issuer's keys"),
+        ("ERROR", "there are no keys of the issuer to use"),
+        ("INFO", "the issuer's keys are fetched again"),
+    ];
+    assert_eq!(said.len(), expected.len(), "{text}");
+    for (line, (level, message)) in said.iter().zip(expected) {
+        assert!(line.contains(level) && line.contains(message), "{line}");
+    }
+    assert!(said[1].contains("https://issuer.example/keys: the status is 502"), "{}", said[1]);
+}
 
 #[tokio::test(start_paused = true)]
 async fn without_keys_nobody_is_refused() {

@@ -143,6 +143,62 @@ fn values_that_make_no_sense() {
 }
 
 #[test]
+fn keys_that_cannot_be_fetched() {
+    let secrets = tempfile::tempdir().unwrap();
+    let good = STREAM.yaml(ENDPOINT, &secrets);
+    let old = good.lines().find(|line| line.starts_with("    keys: ")).unwrap();
+    let empty = secrets.path().join("empty");
+    fs::write(&empty, "nothing in PEM").unwrap();
+    let url = "url: 'https://keys.example.com/'";
+    let mut unexpected = Vec::new();
+    for (keys, expected) in [
+        ("jwks_url: {}".to_owned(), "jwks_url.url: there is none"),
+        ("jwks_url: https://keys.example.com/".to_owned(), "jwks_url: "),
+        ("jwks_url: { url: keys.json }".to_owned(), "jwks_url.url: `keys.json` is no URL: "),
+        (
+            "jwks_url: { url: 'http://keys.example.com/' }".to_owned(),
+            "jwks_url.url: `http://keys.example.com/` must begin with https://",
+        ),
+        (
+            "jwks_url: { url: 'https://a:b@keys.example.com/' }".to_owned(),
+            "jwks_url.url: `https://a:b@keys.example.com/` must not have a user",
+        ),
+        (
+            "jwks_url: { url: 'https://127.1/' }".to_owned(),
+            "jwks_url: keys may not be fetched from the address 127.0.0.1",
+        ),
+        (
+            "discovery: { url: 'https://[fe80::1]/', allow_private_addresses: true }".to_owned(),
+            "discovery: keys may not be fetched from the address fe80::1",
+        ),
+        (format!("jwks_url: {{ {url}, colour: blue }}"), "jwks_url.colour: unknown field"),
+        (format!("jwks_url: {{ {url}, refresh: 0s }}"), "jwks_url.refresh: 0s is not between "),
+        (format!("jwks_url: {{ {url}, refresh: 2days }}"), "jwks_url.refresh: 2days is not "),
+        (format!("jwks_url: {{ {url}, cooldown: 10ms }}"), "jwks_url.cooldown: 10ms is not "),
+        (format!("jwks_url: {{ {url}, max_age: 1m }}"), "jwks_url.max_age: 1m is not between 10m"),
+        (format!("jwks_url: {{ {url}, timeout: 1h }}"), "jwks_url.timeout: 1h is not between "),
+        (format!("jwks_url: {{ {url}, ca_file: /no/such }}"), "jwks_url.ca_file: cannot read "),
+        (
+            format!("jwks_url: {{ {url}, ca_file: {} }}", empty.display()),
+            "jwks_url.ca_file: cannot read ",
+        ),
+        ("discovery: { timeout: soon }".to_owned(), "discovery.timeout: "),
+    ] {
+        let lines = said_of(&good.replace(old, &format!("    keys: {{ {keys} }}")));
+        let expected = format!("issuers.tests.keys.{expected}");
+        if lines.len() != 1 || !lines[0].starts_with(&expected) {
+            unexpected.push((expected, lines));
+        }
+    }
+    assert!(unexpected.is_empty(), "{unexpected:#?}");
+
+    let yaml = good.replace(old, "    keys: { discovery: {} }");
+    assert_eq!(said_of(&yaml), [] as [&str; 0]);
+    let lines = said_of(&yaml.replace("iss: https://issuer.test", "iss: accounts"));
+    assert!(lines[0].starts_with("issuers.tests.keys.discovery: `accounts` is no URL"));
+}
+
+#[test]
 fn a_layout_with_a_tenant_needs_a_rule_for_it() {
     let secrets = tempfile::tempdir().unwrap();
     let yaml = Settings { layout: "{tenant}/{hex}", ..STREAM }.yaml(ENDPOINT, &secrets);

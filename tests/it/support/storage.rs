@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -36,7 +36,7 @@ impl Seen {
         self.method == "HEAD"
     }
 
-    fn parse(head: &str, connection: usize, nth: usize) -> Self {
+    pub(crate) fn parse(head: &str, connection: usize, nth: usize) -> Self {
         let mut lines = head.split("\r\n");
         let mut words = lines.next().unwrap_or_default().split(' ').map(str::to_owned);
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -163,7 +163,10 @@ async fn serve(mut stream: TcpStream, connection: usize, shared: &Shared) {
 }
 
 /// A request's head without the empty line. The gateway sends storage no bodies.
-async fn read_head(stream: &mut TcpStream, unread: &mut Vec<u8>) -> Option<String> {
+pub(crate) async fn read_head(
+    stream: &mut (impl AsyncRead + Unpin),
+    unread: &mut Vec<u8>,
+) -> Option<String> {
     loop {
         if let Some(end) = unread.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = unread.drain(..end + 4).take(end).collect();

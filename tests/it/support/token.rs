@@ -20,19 +20,24 @@ pub(crate) fn mint(claims: Value) -> String {
     mint_with(SECRET, claims)
 }
 
-pub(crate) fn mint_with(secret: &str, claims: Value) -> String {
+pub(crate) fn mint_with(secret: &str, more: Value) -> String {
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims(more), &key).unwrap()
+}
+
+/// The claims of a good token, with these on top.
+pub(crate) fn claims(more: Value) -> Value {
     let mut all = json!({
         "iss": ISSUER,
         "aud": AUDIENCE,
         "scope": "artifacts:read",
         "exp": seconds_from_now(600),
     });
-    let (Value::Object(all), Value::Object(claims)) = (&mut all, claims) else {
+    let (Value::Object(claims), Value::Object(more)) = (&mut all, more) else {
         panic!("claims are an object");
     };
-    all.extend(claims);
-    let key = EncodingKey::from_secret(secret.as_bytes());
-    jsonwebtoken::encode(&Header::new(Algorithm::HS256), all, &key).unwrap()
+    claims.extend(more);
+    all
 }
 
 /// The header line that carries a good token with these claims.
