@@ -7,6 +7,7 @@ mod forge; // keys, and tokens signed with them
 mod form; // the strictness of JWS and JSON
 mod keyrings; // key sets as files have them
 mod memory; // what is remembered, and for how long
+mod published; // key sets as issuers have them, and their age
 mod rules; // programs, tenants and hostile claims
 
 use std::sync::Arc;
