@@ -8,10 +8,11 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use casgate::bucket::Bucket;
 use casgate::bucket::object::ObjectHead;
-use casgate::bucket::{Bucket, Signed};
 use casgate::cli::jwt;
 use casgate::config::Config;
+use casgate::content::layout::Key;
 use casgate::edge::stream::ClientStream;
 use casgate::edge::{Edge, http1};
 use casgate::error::Error;
@@ -32,7 +33,7 @@ const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca49
 struct Always;
 
 impl Storage for Always {
-    async fn stat(&self, _: &Bucket, _: Signed) -> Result<ObjectHead, Error> {
+    async fn stat(&self, _: &Bucket, _: &Key) -> Result<ObjectHead, Error> {
         Ok(ObjectHead { size: 1024, ..ObjectHead::default() })
     }
 }

@@ -22,7 +22,9 @@ use serde::Deserialize;
 
 use text::{AddressText, NetworkText};
 
-pub use bucket::{Addressing, Bucket, Credentials, ForbiddenMeans, StaticCredentials};
+pub use bucket::{
+    Addressing, AssumeRole, AwsCredentials, Bucket, Credentials, ForbiddenMeans, StaticCredentials,
+};
 pub use form::{Misfit, Section};
 pub use issuer::{Issuer, Keys, RemoteKeys};
 pub use listen::{Certificate, Listener, Tls};

@@ -44,11 +44,13 @@ pub enum Kind {
     StorageFailed,
     /// Storage did not answer in time.
     StorageTimeout,
+    /// There are no credentials to ask storage with.
+    StorageUnavailable,
 }
 
 impl Kind {
     /// Every kind, in the order of declaration, which is the order of [`Kind::index`].
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::ContentCorrupt,
         Self::CredentialExpired,
         Self::CredentialMalformed,
@@ -65,6 +67,7 @@ impl Kind {
         Self::StorageBusy,
         Self::StorageFailed,
         Self::StorageTimeout,
+        Self::StorageUnavailable,
     ];
 
     /// The name in metrics and logs; never changes once released.
@@ -87,6 +90,7 @@ impl Kind {
             Self::StorageBusy => "storage_busy",
             Self::StorageFailed => "storage_failed",
             Self::StorageTimeout => "storage_timeout",
+            Self::StorageUnavailable => "storage_unavailable",
         }
     }
 
@@ -213,7 +217,7 @@ impl Error {
                     headers.insert(header::CONTENT_RANGE, value);
                 }
             }
-            Self::Storage { kind: Kind::StorageBusy, .. } => {
+            Self::Storage { kind: Kind::StorageBusy | Kind::StorageUnavailable, .. } => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use http::StatusCode;
 use http::request::Parts;
-use http::{Method, StatusCode};
 
 use crate::auth::{self, Grant, Tenant};
+use crate::bucket::Bucket;
 use crate::bucket::object::ObjectHead;
-use crate::bucket::{Bucket, ReadOptions, Signed};
 use crate::conditions::{self, Precondition, Range};
 use crate::content::layout::Key;
 use crate::dialect::{Call, Outcome};
@@ -22,11 +22,11 @@ use crate::reply::{self, Portion, Reply, Visibility};
 
 /// The one question of the control plane that requests wait for.
 pub trait Storage: Sync {
-    /// Sends a signed HEAD and reads the answer.
+    /// Sends a HEAD of the object and reads the answer.
     fn stat(
         &self,
         bucket: &Bucket,
-        request: Signed,
+        key: &Key,
     ) -> impl Future<Output = Result<ObjectHead, Error>> + Send;
 }
 
@@ -48,13 +48,11 @@ pub enum Verdict {
     Download(Box<Download>),
 }
 
-/// A download that was granted and signed.
+/// A download that was granted.
 pub struct Download {
     /// The route it was granted on.
     pub route: Arc<Route>,
-    /// The request to storage.
-    pub signed: Signed,
-    /// Key of the object, to forget it when storage no longer has it.
+    /// The object.
     pub key: Key,
     /// What the client asked for.
     pub call: Call,
@@ -116,15 +114,15 @@ async fn admit(
             let object = admitted.object(storage).await?;
             return Ok(admitted.describe(&object));
         }
-        (Call::Download(_), Delivery::Stream) => return admitted.download(&etag),
+        (Call::Download(_), Delivery::Stream) => return Ok(admitted.download(&etag)),
         (Call::Download(_), Delivery::Redirect) => 0,
         (Call::Download(_), Delivery::RedirectFrom(size)) => size,
     };
     let object = admitted.object(storage).await?;
     if object.size < redirected_from {
-        return admitted.download(&etag);
+        return Ok(admitted.download(&etag));
     }
-    admitted.redirect(&object)
+    admitted.redirect(&object).await
 }
 
 /// The refusal of a request, in the route's dialect.
@@ -162,8 +160,7 @@ impl Admitted<'_> {
         {
             return Ok(object);
         }
-        let request = bucket.sign_read(Method::HEAD, key, ReadOptions::default(), self.now)?;
-        let object = Arc::new(storage.stat(bucket, request).await?);
+        let object = Arc::new(storage.stat(bucket, key).await?);
         bucket.objects.remember(key.clone(), Arc::clone(&object), self.now);
         Ok(object)
     }
@@ -182,25 +179,18 @@ impl Admitted<'_> {
         self.answer(&Outcome::Object { object, portion, visibility: self.visibility() })
     }
 
-    fn download(self, etag: &str) -> Result<Verdict, Error> {
+    fn download(self, etag: &str) -> Verdict {
         let range = conditions::range(&self.head.headers, etag);
-        let asked = match range {
-            Range::Part(part) => Some(part.to_header()),
-            Range::Whole | Range::FromStart => None,
-        };
-        let options =
-            ReadOptions { range: asked.as_deref(), checksum: self.route.trust_storage_checksum };
-        let signed = self.route.bucket.sign_read(Method::GET, &self.key, options, self.now)?;
         let visibility = self.visibility();
         let Self { route, call, key, .. } = self;
         let route = Arc::clone(route);
-        Ok(Verdict::Download(Box::new(Download { route, signed, key, call, range, visibility })))
+        Verdict::Download(Box::new(Download { route, key, call, range, visibility }))
     }
 
-    fn redirect(&self, object: &ObjectHead) -> Result<Verdict, Error> {
+    async fn redirect(&self, object: &ObjectHead) -> Result<Verdict, Error> {
         let disposition = reply::disposition(object, self.call.content());
         let (bucket, ttl) = (&self.route.bucket, self.route.redirect_ttl);
-        let url = bucket.presign_download(&self.key, &disposition, ttl, self.now)?;
+        let url = bucket.presign_download(&self.key, &disposition, ttl, self.now).await?;
         let granted = self
             .grant
             .expires()

@@ -25,7 +25,7 @@
 //! | [`jwks`] | the keys issuers publish: fetched over TLS, kept fresh, served through outages |
 //! | [`conditions`] | `If-*` and `Range` for content that names itself |
 //! | [`content`] | digests, file names, and the layout that makes keys of them |
-//! | [`bucket`] | addresses, signatures, the meaning of storage's answers, what is remembered |
+//! | [`bucket`] | addresses, credentials, signatures, the meaning of storage's answers, what is remembered |
 //! | [`transfer`] | the copy loop between storage and client |
 //! | [`reply`] | answers made here, and the headers all dialects share |
 //! | [`error`] | `Error` for the log, `Kind` for machines |
@@ -49,6 +49,8 @@
 //!   request, or after an answer that is not whole.
 //! - No request fetches anything itself: one with an unknown key asks [`jwks`], which fetches at most
 //!   once in a while, and waits.
+//! - No request is signed with credentials that have ended, and no presigned URL outlives those it is
+//!   signed with ([`bucket::credentials::source`]). An error is never kept in their place.
 //! - No name is looked up in a request; DNS is asked in the background ([`bucket::endpoint`]).
 //! - No credential and no signed query is logged: the access log has paths only.
 //! - [`content`], [`dialect`], [`conditions`] and [`auth`] do no I/O and read no clock; only [`edge`],
@@ -67,6 +69,12 @@
 //!   and its session lends its read buffer, so that bytes go from storage to client uncopied.
 //! - **The last chunk is held back by order, not by a buffer**: a chunk is hashed before it is
 //!   written, and the one that completes the length is written only if the hash is right.
+//! - **Requests are signed where they are sent** (`transfer::signing`), not where they are granted: one
+//!   that storage refuses for its signature is signed again, once, with newer credentials or by
+//!   storage's clock. What is granted is the [`content::layout::Key`].
+//! - **AWS's chain of credentials without its caches**: the SDK finds them, and builds its chain anew
+//!   for each answer, so that files are read again and an error is an error. The programs of
+//!   `credential_process` and SSO are left out: a gateway starts no programs and has no browser.
 //! - **JWTs are parsed here, verified by a library.** The library's parser takes duplicate members
 //!   and unknown critical headers; its signatures are what it is good at.
 //! - **The embedded S3 server of `casgate dev`** is `s3s` with a store of our own instead of

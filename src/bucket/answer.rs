@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, StatusCode, header};
 
+use super::clock::Evidence;
 use crate::config::ForbiddenMeans;
 use crate::error::{Error, Kind};
 
@@ -42,13 +43,58 @@ pub fn error(
     }
 }
 
+/// What a refusal says about our own signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Complaint {
+    /// How sure it is that the credentials are no longer accepted.
+    pub credentials: Option<Evidence>,
+    /// How sure it is that the time is wrong.
+    pub time: Option<Evidence>,
+}
+
+/// Whether an answer of this status can be about our signature at all.
+#[must_use]
+pub fn may_be_about_us(status: StatusCode) -> bool {
+    matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+}
+
+/// What a refusal ([`may_be_about_us`]) says about our own signature: by its code, which is all S3
+/// has to say, or by its status, where there is no body (AWS, "Error responses").
+#[must_use]
+pub fn complaint(status: StatusCode, body: &[u8], forbidden_means: ForbiddenMeans) -> Complaint {
+    use Evidence::{Said, Suspected};
+    let (credentials, time) = match element(body, "Code") {
+        Some(
+            "ExpiredToken"
+            | "ExpiredTokenException"
+            | "InvalidToken"
+            | "InvalidTokenId"
+            | "TokenRefreshRequired"
+            | "InvalidAccessKeyId",
+        ) => (Some(Said), None),
+        // The secret of a key can be changed behind it.
+        Some("SignatureDoesNotMatch") => (Some(Suspected), None),
+        Some("RequestTimeTooSkewed") => (None, Some(Said)),
+        Some(_) => (None, None),
+        // An answer to HEAD. What we send is well-formed, so a 400 is about the token; a 403 can be
+        // about anything, and is an everyday answer where it stands for a missing key.
+        None if status == StatusCode::FORBIDDEN && forbidden_means == ForbiddenMeans::Missing => {
+            (None, Some(Suspected))
+        }
+        None => (Some(Suspected), Some(Suspected)),
+    };
+    Complaint { credentials, time }
+}
+
 /// Codes of a 403 that never mean a missing key (AWS, "Error responses").
 fn is_about_us(code: &str) -> bool {
     matches!(
         code,
         "ExpiredToken"
+            | "ExpiredTokenException"
             | "InvalidAccessKeyId"
             | "InvalidToken"
+            | "InvalidTokenId"
             | "RequestTimeTooSkewed"
             | "SignatureDoesNotMatch"
     )
@@ -98,6 +144,35 @@ mod tests {
             (204, "", Denied, Kind::StorageFailed),
         ] {
             assert_eq!(kind(status, code, forbidden_means), expected, "{status} {code}");
+        }
+    }
+
+    #[test]
+    fn what_a_refusal_says_of_our_signature() {
+        use Evidence::{Said, Suspected};
+        use ForbiddenMeans::{Denied, Missing};
+        for (status, code, means, credentials, time) in [
+            (400, "ExpiredToken", Denied, Some(Said), None),
+            (403, "ExpiredToken", Missing, Some(Said), None),
+            (400, "InvalidToken", Denied, Some(Said), None),
+            (403, "InvalidAccessKeyId", Denied, Some(Said), None),
+            (403, "SignatureDoesNotMatch", Denied, Some(Suspected), None),
+            (403, "RequestTimeTooSkewed", Denied, None, Some(Said)),
+            (403, "AccessDenied", Denied, None, None),
+            (400, "InvalidRequest", Denied, None, None),
+            // HEAD.
+            (400, "", Missing, Some(Suspected), Some(Suspected)),
+            (403, "", Denied, Some(Suspected), Some(Suspected)),
+            (403, "", Missing, None, Some(Suspected)),
+        ] {
+            let body = match code {
+                "" => String::new(),
+                code => format!("<Error><Code>{code}</Code></Error>"),
+            };
+            let status = StatusCode::from_u16(status).unwrap();
+            assert!(may_be_about_us(status));
+            let said = complaint(status, body.as_bytes(), means);
+            assert_eq!(said, Complaint { credentials, time }, "{status} {code} {means:?}");
         }
     }
 

@@ -1,8 +1,14 @@
 //! The control plane of a bucket, through AWS's own SDK: what is not on the path of a request.
 
+use std::sync::Arc;
+use std::time::SystemTime;
+
 use aws_credential_types::Credentials as SdkCredentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{self, ProvideCredentials, future};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{BehaviorVersion, Region};
+pub use aws_sdk_s3::config::SharedHttpClient;
+use aws_sdk_s3::config::{BehaviorVersion, IdentityCache, Region};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
@@ -10,33 +16,68 @@ use super::Bucket;
 use crate::config::Addressing;
 use crate::error::with_causes;
 
+/// Tells the time, ours.
+pub type Now = fn() -> SystemTime;
+
+/// The HTTP client of everything that goes through the SDK, with the one TLS library.
+#[must_use]
+pub fn http_client() -> SharedHttpClient {
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
+
 /// An SDK client with the bucket's own endpoint, region, style and credentials.
 #[must_use]
-pub fn client(bucket: &Bucket) -> Client {
-    let credentials = &bucket.credentials;
+pub fn client(bucket: &Arc<Bucket>, now: Now) -> Client {
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(bucket.region.clone()))
         .endpoint_url(bucket.server.to_string())
         .force_path_style(bucket.addressing == Addressing::Path)
-        .credentials_provider(SdkCredentials::new(
-            credentials.access_key_id.clone(),
-            credentials.secret_access_key.clone(),
-            credentials.session_token.clone(),
-            credentials.expires,
-            "casgate",
-        ))
-        .http_client(Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https())
+        .credentials_provider(OfBucket { bucket: Arc::clone(bucket), now })
+        // The source knows best which are the current ones.
+        .identity_cache(IdentityCache::no_cache())
+        .http_client(http_client())
         .build();
     Client::from_conf(config)
+}
+
+/// The credentials of a bucket, as the SDK asks for them.
+#[derive(Debug)]
+struct OfBucket {
+    bucket: Arc<Bucket>,
+    now: Now,
+}
+
+impl OfBucket {
+    async fn current(&self) -> provider::Result {
+        let time = self.bucket.clock.at((self.now)());
+        let current = self.bucket.credentials.current(time).await;
+        let current = current.map_err(CredentialsError::provider_error)?;
+        Ok(SdkCredentials::new(
+            current.access_key_id.clone(),
+            current.secret_access_key.clone(),
+            current.session_token.clone(),
+            current.expires,
+            "casgate",
+        ))
+    }
+}
+
+impl ProvideCredentials for OfBucket {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.current())
+    }
 }
 
 /// Asks storage whether the bucket exists and lets us in (HeadBucket).
 ///
 /// # Errors
 /// Says what storage, or the way to it, answered.
-pub async fn probe(bucket: &Bucket) -> Result<(), String> {
-    let answer = client(bucket).head_bucket().bucket(&bucket.bucket).send().await;
+pub async fn probe(bucket: &Arc<Bucket>, now: Now) -> Result<(), String> {
+    let answer = client(bucket, now).head_bucket().bucket(&bucket.bucket).send().await;
     answer.map(|_| ()).map_err(|error| match error.raw_response() {
         // HEAD has no body, so the status is all that storage says.
         Some(response) => format!("storage answered {}", response.status().as_u16()),

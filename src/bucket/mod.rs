@@ -4,6 +4,7 @@
 //! header, path byte or framing of a client's request is an input.
 
 pub mod answer;
+pub mod clock;
 pub mod control;
 pub mod credentials;
 pub mod endpoint;
@@ -17,15 +18,18 @@ use std::time::{Duration, SystemTime};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 
-use crate::config::ForbiddenMeans;
+use crate::config::{self, ForbiddenMeans};
 use crate::content::layout::Key;
 use crate::error::{Error, Kind};
 use crate::telemetry::BucketMetrics;
+use crate::telemetry::credentials::BucketCredentialsMetrics;
+use clock::StorageClock;
 use credentials::Credentials;
+use credentials::source::Source;
 use endpoint::{Endpoint, Origin};
 use memory::ObjectMemory;
 use object::ObjectHead;
-use sigv4::{CanonicalQuery, Payload, Request, Signer};
+use sigv4::{CanonicalQuery, Payload, PresignError, Request, Signer};
 
 /// A bucket, ready to be used.
 #[derive(Debug)]
@@ -37,7 +41,7 @@ pub struct Bucket {
     /// The region requests are signed for.
     pub region: String,
     /// Path style or virtual-host style.
-    pub addressing: crate::config::Addressing,
+    pub addressing: config::Addressing,
     /// The server as configured, without a bucket name in front of its host.
     pub server: Origin,
     /// Where our own requests go.
@@ -46,8 +50,12 @@ pub struct Bucket {
     pub public: Origin,
     /// `/` or `/bucket/`, already percent-encoded.
     pub path_prefix: String,
+    /// Where the credentials come from, as configured.
+    pub credentials_setting: config::Credentials,
     /// Who signs.
-    pub credentials: Credentials,
+    pub credentials: Arc<Source>,
+    /// What time it is in storage.
+    pub clock: StorageClock,
     /// The meaning of a 403 to our own signature.
     pub forbidden_means: ForbiddenMeans,
     /// Objects known to exist.
@@ -56,6 +64,8 @@ pub struct Bucket {
     pub signer: Signer,
     /// This bucket's counters.
     pub metrics: BucketMetrics,
+    /// The counters of its credentials and its clock.
+    pub credentials_metrics: BucketCredentialsMetrics,
 }
 
 /// A signed request, ready to be sent to `endpoint`.
@@ -69,6 +79,8 @@ pub struct Signed {
     pub headers: HeaderMap,
     /// Where to.
     pub endpoint: Arc<Endpoint>,
+    /// When, by the clock of storage.
+    pub time: SystemTime,
 }
 
 /// A URL anyone may use for a while.
@@ -80,13 +92,25 @@ pub struct PresignedUrl {
     pub life: Duration,
 }
 
-/// What to ask storage for besides the object itself.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ReadOptions<'a> {
+/// A read of one object, not yet signed. Only a grant opens a [`Key`].
+#[derive(Clone, Copy, Debug)]
+pub struct Read<'a> {
+    /// Whether the bytes are wanted too: GET instead of HEAD.
+    pub with_body: bool,
+    /// The object.
+    pub key: &'a Key,
     /// The value of `Range`.
     pub range: Option<&'a str>,
     /// Ask for the stored checksum (`x-amz-checksum-mode`).
     pub checksum: bool,
+}
+
+impl<'a> Read<'a> {
+    /// A HEAD of the object.
+    #[must_use]
+    pub const fn head(key: &'a Key) -> Self {
+        Self { with_body: false, key, range: None, checksum: false }
+    }
 }
 
 impl Bucket {
@@ -100,30 +124,31 @@ impl Bucket {
             && self.addressing == other.addressing
             && self.server == other.server
             && self.public == other.public
-            && self.credentials == other.credentials
+            && self.credentials_setting == other.credentials_setting
+            && self.credentials.fixed_credentials() == other.credentials.fixed_credentials()
             && self.forbidden_means == other.forbidden_means
             && self.objects.capacity() == other.objects.capacity()
     }
 
-    /// Signs a GET or HEAD of one object.
+    /// Signs a GET or HEAD of one object, for the clock of storage when ours is at `now`.
     ///
     /// # Errors
     /// A header value cannot be carried by HTTP, which is a defect of the configured credentials.
     pub fn sign_read(
         &self,
-        method: Method,
-        key: &Key,
-        options: ReadOptions<'_>,
+        read: &Read<'_>,
+        credentials: &Credentials,
         now: SystemTime,
     ) -> Result<Signed, Error> {
+        let method = if read.with_body { Method::GET } else { Method::HEAD };
+        let time = self.clock.at(now);
         let host = self.endpoint.authority.as_str();
-        let path = self.path(key);
+        let path = self.path(read.key);
         let mut extra: [(&'static str, &str); 2] = [("", ""); 2];
         let mut count = 0;
-        for (name, value) in [
-            ("range", options.range),
-            ("x-amz-checksum-mode", options.checksum.then_some("ENABLED")),
-        ] {
+        for (name, value) in
+            [("range", read.range), ("x-amz-checksum-mode", read.checksum.then_some("ENABLED"))]
+        {
             if let Some(value) = value {
                 extra[count] = (name, value);
                 count += 1;
@@ -137,21 +162,22 @@ impl Bucket {
             headers: &extra[..count],
             payload: Payload::Empty,
         };
-        let signature = self.signer.sign(&self.credentials, &request, now);
+        let signature = self.signer.sign(credentials, &request, time);
 
         let mut headers = HeaderMap::with_capacity(8);
         let own = [("host", host)].into_iter().chain(extra[..count].iter().copied());
         for (name, value) in own.chain(signature.iter()) {
             headers.insert(HeaderName::from_static(name), header_value(value)?);
         }
-        Ok(Signed { method, target: path, headers, endpoint: Arc::clone(&self.endpoint) })
+        Ok(Signed { method, target: path, headers, endpoint: Arc::clone(&self.endpoint), time })
     }
 
-    /// A URL for a GET of one object, saved under the object's own name.
+    /// A URL for a GET of one object, saved under the object's own name. It lives no longer than
+    /// what it is signed with.
     ///
     /// # Errors
-    /// The credentials have ended.
-    pub fn presign_download(
+    /// There are no credentials that have not ended.
+    pub async fn presign_download(
         &self,
         key: &Key,
         content_disposition: &str,
@@ -169,17 +195,25 @@ impl Bucket {
             headers: &[],
             payload: Payload::Unsigned,
         };
+        let time = self.clock.at(now);
+        let credentials = self.credentials.lasting(life, time).await?;
         let presigned =
-            self.signer.presign(&self.credentials, &request, life, now).map_err(|error| {
-                Error::Storage {
-                    kind: Kind::StorageFailed,
-                    detail: "cannot presign".into(),
-                    source: Some(Box::new(error)),
-                }
+            self.signer.presign(&credentials, &request, life, time).map_err(|error| {
+                let kind = match error {
+                    PresignError::CredentialsExpired => Kind::StorageUnavailable,
+                    PresignError::LifetimeTooShort => Kind::StorageFailed,
+                };
+                let source = Some(Box::new(error).into());
+                Error::Storage { kind, detail: "cannot presign".into(), source }
             })?;
         let scheme = if self.public.tls { "https://" } else { "http://" };
         let url = [scheme, &host, &presigned.target].concat();
         Ok(PresignedUrl { url, life: presigned.expires_in })
+    }
+
+    /// Keeps the credentials fresh until dropped; `clock` is ours.
+    pub async fn keep_fresh(&self, clock: impl Fn() -> SystemTime) {
+        self.credentials.keep_fresh(|| self.clock.at(clock())).await;
     }
 
     fn path(&self, key: &Key) -> String {

@@ -27,6 +27,7 @@ impl Background {
     pub(super) async fn start(plan: &Arc<Plan>) -> Self {
         let mut tasks = JoinSet::new();
         keep_keys_fresh(plan, &mut tasks);
+        keep_credentials_fresh(plan, &mut tasks);
         tokio::join!(resolve_all(plan), first_keys(plan));
         tasks.spawn(keep_resolving(Arc::clone(plan)));
         tasks.spawn(probe_buckets(Arc::clone(plan)));
@@ -38,6 +39,13 @@ impl Background {
 fn keep_keys_fresh(plan: &Plan, tasks: &mut JoinSet<()>) {
     for source in plan.key_sources.values() {
         tasks.spawn(jwks::keep_fresh(Arc::clone(source), SystemTime::now));
+    }
+}
+
+/// Gets credentials ahead of the end of those that are there.
+fn keep_credentials_fresh(plan: &Plan, tasks: &mut JoinSet<()>) {
+    for bucket in plan.buckets.values().cloned() {
+        tasks.spawn(async move { bucket.keep_fresh(SystemTime::now).await });
     }
 }
 
@@ -78,7 +86,7 @@ async fn keep_resolving(plan: Arc<Plan>) {
 /// storage that is down may come up.
 async fn probe_buckets(plan: Arc<Plan>) {
     for (name, bucket) in &plan.buckets {
-        match control::probe(bucket).await {
+        match control::probe(bucket, SystemTime::now).await {
             Ok(()) => tracing::info!(bucket = name, "the bucket can be used"),
             Err(error) => tracing::error!(bucket = name, error, "the bucket cannot be used"),
         }

@@ -57,6 +57,8 @@ pub enum Credentials {
     Environment,
     /// A fixed key pair.
     Static(StaticCredentials),
+    /// The chain of AWS's SDKs: environment, profile files, web identity, container endpoint, IMDS.
+    Aws(AwsCredentials),
 }
 
 /// A fixed key pair.
@@ -69,4 +71,26 @@ pub struct StaticCredentials {
     pub secret_access_key: SecretSource,
     /// The session token of temporary credentials.
     pub session_token: Option<SecretSource>,
+}
+
+/// Where in AWS's chain to begin, and what to make of what is found there.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AwsCredentials {
+    /// A profile of the shared configuration files, instead of the whole chain.
+    pub profile: Option<String>,
+    /// A role to assume with what is found.
+    pub assume_role: Option<AssumeRole>,
+}
+
+/// A role to assume (AWS STS, "AssumeRole").
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AssumeRole {
+    /// The role's ARN.
+    pub role_arn: String,
+    /// The id its trust policy asks for.
+    pub external_id: Option<String>,
+    /// The name of the session in logs of AWS. Default: `casgate`.
+    pub session_name: Option<String>,
 }

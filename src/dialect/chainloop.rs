@@ -182,6 +182,11 @@ fn refusal(kind: Kind, message: &str) -> (StatusCode, &'static str, &str) {
         Kind::StorageTimeout => {
             (StatusCode::GATEWAY_TIMEOUT, "STORAGE_TIMEOUT", "storage did not answer in time")
         }
+        Kind::StorageUnavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "STORAGE_UNAVAILABLE",
+            "storage cannot be used now, try again",
+        ),
     }
 }
 

@@ -9,11 +9,14 @@ use aws_credential_types::provider::ProvideCredentials as _;
 
 use super::{Problems, secrets};
 use crate::bucket::Bucket;
+use crate::bucket::clock::StorageClock;
 use crate::bucket::credentials::Credentials;
+use crate::bucket::credentials::chain::Chain;
+use crate::bucket::credentials::source::Source;
 use crate::bucket::endpoint::{Endpoint, Origin};
 use crate::bucket::memory::ObjectMemory;
 use crate::bucket::sigv4::{Signer, encode_key_path};
-use crate::config::{self, Addressing, Limits, SecretSource};
+use crate::config::{self, Addressing, AssumeRole, Limits, SecretSource};
 use crate::telemetry::Metrics;
 
 pub(super) fn compile(
@@ -30,7 +33,23 @@ pub(super) fn compile(
         Some(text) => problems.check(&at("public_endpoint"), Origin::parse(&text)),
         None => server.clone(),
     };
-    let credentials = credentials(&at("credentials"), &bucket.credentials, problems);
+    let credentials_metrics = metrics.credentials(name);
+    let fixed = |credentials| Source::fixed(name, credentials, credentials_metrics.clone());
+    let credentials = match &bucket.credentials {
+        config::Credentials::Environment => {
+            problems.check(&at("credentials"), environment()).map(fixed)
+        }
+        config::Credentials::Static(keys) => {
+            static_credentials(&at("credentials.static"), keys, problems).map(fixed)
+        }
+        config::Credentials::Aws(aws) => {
+            if let Some(role) = &aws.assume_role {
+                check_role(&at("credentials.aws.assume_role"), role, problems);
+            }
+            let chain = Chain::new(aws.clone(), &bucket.region);
+            Some(Source::refreshed(name, chain, credentials_metrics.clone()))
+        }
+    };
     if let Err(message) = check_name(&bucket.bucket) {
         problems.add(&at("bucket"), message);
         return None;
@@ -70,10 +89,13 @@ pub(super) fn compile(
         server,
         public,
         path_prefix,
-        credentials: credentials?,
+        credentials: Arc::new(credentials?),
+        credentials_setting: bucket.credentials,
+        clock: StorageClock::new(name, credentials_metrics.clock_offset.clone()),
         forbidden_means: bucket.forbidden_means,
         objects: ObjectMemory::new(limits.remembered_objects),
         metrics: metrics.bucket(name),
+        credentials_metrics,
     })
 }
 
@@ -92,32 +114,49 @@ fn check_name(name: &str) -> Result<(), String> {
     Err(format!("\"{name}\" is no bucket name: 3 to 255 letters, digits, dots, dashes"))
 }
 
-fn credentials(
+fn static_credentials(
     at: &str,
-    source: &config::Credentials,
+    keys: &config::StaticCredentials,
     problems: &mut Problems,
 ) -> Option<Credentials> {
-    match source {
-        config::Credentials::Environment => problems.check(at, environment()),
-        config::Credentials::Static(keys) => {
-            let mut secret = |key: &str, source: &SecretSource| {
-                let secret = secrets::read(source, &mut problems.files);
-                problems.check(&format!("{at}.static.{key}"), secret)
-            };
-            let access_key_id = secret("access_key_id", &keys.access_key_id);
-            let secret_access_key = secret("secret_access_key", &keys.secret_access_key);
-            let session_token =
-                keys.session_token.as_ref().map(|source| secret("session_token", source));
-            Some(Credentials {
-                access_key_id: access_key_id?,
-                secret_access_key: secret_access_key?,
-                session_token: match session_token {
-                    Some(token) => Some(token?),
-                    None => None,
-                },
-                expires: None,
-            })
-        }
+    let mut secret = |key: &str, source: &SecretSource| {
+        let secret = secrets::read(source, &mut problems.files);
+        problems.check(&format!("{at}.{key}"), secret)
+    };
+    let access_key_id = secret("access_key_id", &keys.access_key_id);
+    let secret_access_key = secret("secret_access_key", &keys.secret_access_key);
+    let session_token = keys.session_token.as_ref().map(|source| secret("session_token", source));
+    Some(Credentials {
+        access_key_id: access_key_id?,
+        secret_access_key: secret_access_key?,
+        session_token: match session_token {
+            Some(token) => Some(token?),
+            None => None,
+        },
+        expires: None,
+    })
+}
+
+/// What STS would refuse for its form (AWS STS, "AssumeRole").
+fn check_role(at: &str, role: &AssumeRole, problems: &mut Problems) {
+    let is_text = |text: &str, legal: &[u8]| {
+        text.bytes().all(|byte| byte.is_ascii_alphanumeric() || legal.contains(&byte))
+    };
+    if !role.role_arn.starts_with("arn:") || role.role_arn.len() < 20 {
+        let message = "a role's ARN is such as arn:aws:iam::123456789012:role/reader";
+        problems.add(&format!("{at}.role_arn"), message);
+    }
+    if let Some(name) = &role.session_name
+        && !((2..=64).contains(&name.len()) && is_text(name, b"_=,.@-"))
+    {
+        let message = "a session's name is 2 to 64 letters, digits and _=,.@-";
+        problems.add(&format!("{at}.session_name"), message);
+    }
+    if let Some(id) = &role.external_id
+        && !((2..=1224).contains(&id.len()) && is_text(id, b"_+=,.@:/-"))
+    {
+        let message = "an external id is 2 to 1224 letters, digits and _+=,.@:/-";
+        problems.add(&format!("{at}.external_id"), message);
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
 use tracing::Level;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 use crate::config::LogLevel;
@@ -22,7 +22,12 @@ pub fn start(level: LogLevel) -> Log {
         LogLevel::Debug => Level::DEBUG,
     };
     // Libraries speak of every connection at `info`; what they warn of is about us.
-    let targets = Targets::new().with_target("casgate", level).with_default(level.min(Level::WARN));
+    let targets = Targets::new()
+        .with_target("casgate", level)
+        // It tells what it could not read of an answer, which may be a secret in the wrong place.
+        // What came of it is told by the bucket that asked.
+        .with_target("aws_config", LevelFilter::OFF)
+        .with_default(level.min(Level::WARN));
     let (queue, waiting) = sync_channel(QUEUE_LINES_MAX);
     let thread = std::thread::Builder::new().name("log".to_owned());
     if thread.spawn(move || write_lines(&waiting)).is_err() {

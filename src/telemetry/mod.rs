@@ -1,6 +1,7 @@
 //! What an operator sees: metrics, one access-log line per request, and the process's own log.
 
 pub mod access;
+pub mod credentials;
 pub mod issuers;
 pub mod log;
 
@@ -15,6 +16,7 @@ use prometheus::{
 
 use crate::error::Kind;
 use crate::plan::Plan;
+use credentials::{BucketCredentialsMetrics, CredentialsMetrics};
 
 /// Durations from a memory hit to a slow first byte, in seconds.
 const SECONDS: &[f64] = &[
@@ -33,6 +35,7 @@ pub struct Metrics {
     object_memory: IntCounterVec,
     storage: StorageMetrics,
     issuers: issuers::Issuers,
+    credentials: CredentialsMetrics,
     /// Requests refused before a route was known, by reason.
     pub unrouted: IntCounterVec,
     /// Client connections open now.
@@ -129,6 +132,7 @@ impl Metrics {
             ),
             storage: StorageMetrics::new(&registry),
             issuers: issuers::Issuers::new(&registry),
+            credentials: CredentialsMetrics::new(&registry),
             unrouted: counters(
                 "casgate_unrouted_total",
                 "Requests refused before a route was known",
@@ -191,6 +195,12 @@ impl Metrics {
     #[must_use]
     pub fn issuer(&self, issuer: &str) -> issuers::IssuerMetrics {
         self.issuers.issuer(issuer)
+    }
+
+    /// The metrics of one bucket's credentials and clock.
+    #[must_use]
+    pub fn credentials(&self, bucket: &str) -> BucketCredentialsMetrics {
+        self.credentials.bucket(bucket)
     }
 
     /// The text a scrape gets (Prometheus text format 0.0.4).

@@ -1,9 +1,7 @@
 //! One download: ask storage, judge its answer, choose the check, send.
 
-use std::time::SystemTime;
-
+use http::StatusCode;
 use http::request::Parts;
-use http::{Method, StatusCode};
 use prometheus::IntCounter;
 
 use super::check::{Check, storage_vouches};
@@ -11,7 +9,7 @@ use super::client::{Client, Gone};
 use super::storage::{Answer, StorageClient};
 use super::{Cut, Source, Transfer, copy};
 use crate::bucket::object::{self, ObjectHead};
-use crate::bucket::{Bucket, ReadOptions};
+use crate::bucket::{Bucket, Read};
 use crate::conditions::Range;
 use crate::content::ContentId;
 use crate::content::layout::Key;
@@ -52,10 +50,16 @@ pub async fn deliver(
     head: &Parts,
     download: Download,
 ) -> Result<(), Undelivered> {
-    let Download { route, signed, key, call, range, visibility } = download;
+    let Download { route, key, call, range, visibility } = download;
+    let asked = match range {
+        Range::Part(part) => Some(part.to_header()),
+        Range::Whole | Range::FromStart => None,
+    };
+    let checksum = route.trust_storage_checksum;
+    let read = Read { with_body: true, key: &key, range: asked.as_deref(), checksum };
     let answer = tokio::select! {
         biased;
-        answer = storage.send(&route.bucket, signed) => answer?,
+        answer = storage.send(&route.bucket, &read) => answer?,
         gone = client.gone() => return Err(Undelivered::Gone(gone)),
     };
     if !matches!(answer.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
@@ -124,9 +128,7 @@ fn choose_check<'r>(
 
 /// The size of an object, asked for by itself.
 async fn whole_size(storage: &StorageClient, bucket: &Bucket, key: &Key) -> Option<u64> {
-    let now = SystemTime::now();
-    let request = bucket.sign_read(Method::HEAD, key, ReadOptions::default(), now).ok()?;
-    storage.stat(bucket, request).await.ok().map(|object| object.size)
+    storage.stat(bucket, key).await.ok().map(|object| object.size)
 }
 
 /// Whether storage answered what was asked: the size of the object and the portion that follows.

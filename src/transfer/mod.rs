@@ -7,6 +7,7 @@ pub mod check;
 pub mod client;
 pub mod download;
 pub mod peer;
+mod signing;
 pub mod storage;
 
 use bytes::Bytes;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, StatusCode};
 use pingora::connectors::{ConnectorOptions, TransportConnector};
 use pingora::http::RequestHeader;
 use pingora::protocols::http::v1::client::HttpSession;
@@ -13,11 +13,10 @@ use prometheus::Histogram;
 use tokio::time::timeout;
 
 use super::peer::StoragePeer;
-use crate::bucket::object::{self, ObjectHead};
+use crate::bucket::object;
 use crate::bucket::{Bucket, Signed, answer};
 use crate::config::{Limits, Timeouts};
 use crate::error::{Error, Kind};
-use crate::gateway::Storage;
 
 /// How much of an error's body is read for its code, and to keep the connection.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
@@ -25,7 +24,7 @@ const ERROR_BYTES_MAX: usize = 16 * 1024;
 /// Interim answers (1xx) taken before the final one.
 const INTERIM_ANSWERS_MAX: usize = 4;
 
-/// Sends signed requests. Shared by all requests of a process.
+/// Sends requests. Shared by all requests of a process.
 pub struct StorageClient {
     pool: Arc<TransportConnector>,
     options: Arc<PeerOptions>,
@@ -43,6 +42,13 @@ pub struct Answer {
     remaining: u64,
     began: Instant,
     body_seconds: Histogram,
+    refusal: Option<Refusal>,
+}
+
+/// The body of an answer that is not the content, as far as it was read.
+struct Refusal {
+    body: Vec<u8>,
+    is_whole: bool,
 }
 
 /// Some bytes of a body.
@@ -83,18 +89,22 @@ impl StorageClient {
         }
     }
 
-    /// Sends a request without a body and reads the head of the answer, whatever its status.
+    /// Sends a signed request without a body and reads the head of the answer, whatever its status.
     ///
     /// A reused connection that turns out to be dead before the first byte costs one retry, on a
     /// new connection; GET and HEAD may be repeated.
     ///
     /// # Errors
     /// No address, no connection, or no answer in time.
-    pub async fn send(&self, bucket: &Bucket, signed: Signed) -> Result<Answer, Error> {
-        let mut peer = self.peer(&signed)?;
+    pub(super) async fn send_signed(
+        &self,
+        bucket: &Bucket,
+        signed: &Signed,
+    ) -> Result<Answer, Error> {
+        let mut peer = self.peer(signed)?;
         if let Some(stream) = self.pool.reused_stream(&peer).await {
             let session = HttpSession::new_with_options(stream, &peer);
-            match self.exchange(bucket, session, &peer, &signed).await {
+            match self.exchange(bucket, session, &peer, signed).await {
                 Err(failure) if failure.is_dead_connection() => {
                     bucket.metrics.retries.inc();
                 }
@@ -104,11 +114,11 @@ impl StorageClient {
         let mut session = self.connect(bucket, &peer).await;
         if session.is_err() && signed.endpoint.has_alternatives() {
             // One address of several may be gone before DNS says so.
-            peer = self.peer(&signed)?;
+            peer = self.peer(signed)?;
             session = self.connect(bucket, &peer).await;
         }
         let result = match session {
-            Ok(session) => self.exchange(bucket, session, &peer, &signed).await,
+            Ok(session) => self.exchange(bucket, session, &peer, signed).await,
             Err(failure) => Err(failure),
         };
         result.map_err(|failure| failure.counted(bucket))
@@ -163,17 +173,8 @@ impl StorageClient {
             remaining: 0,
             began: Instant::now(),
             body_seconds: bucket.metrics.body_seconds.clone(),
+            refusal: None,
         })
-    }
-}
-
-impl Storage for StorageClient {
-    async fn stat(&self, bucket: &Bucket, request: Signed) -> Result<ObjectHead, Error> {
-        debug_assert_eq!(request.method, Method::HEAD);
-        let answer = self.send(bucket, request).await?;
-        let object = bucket.read_stat(answer.status(), answer.headers());
-        answer.release().await;
-        object
     }
 }
 
@@ -271,17 +272,32 @@ impl Answer {
     /// Turns an answer that is not the content into an error, and keeps its connection where the
     /// body is short and comes within the time of one read.
     pub async fn into_error(mut self, bucket: &Bucket) -> Error {
-        let mut body = Vec::new();
-        let limit = self.session.read_timeout.unwrap_or(Duration::MAX);
-        // One timer over all reads: nobody watches the client meanwhile, and storage must not
-        // stretch a refusal byte by byte.
-        let whole = timeout(limit, read_error_body(&mut self.session, &mut body)).await;
-        let error = self.classify(bucket, &body);
-        // Too long, too slow, or broken: the status is enough, and the connection goes.
-        if matches!(whole, Ok(true)) {
+        self.read_refusal().await;
+        let body = self.refusal.as_ref().map_or(&[][..], |refusal| &refusal.body);
+        let error = self.classify(bucket, body);
+        self.discard().await;
+        error
+    }
+
+    /// Reads the body of an answer that is not the content, once and within limits.
+    pub(super) async fn read_refusal(&mut self) -> &[u8] {
+        if self.refusal.is_none() {
+            let mut body = Vec::new();
+            let limit = self.session.read_timeout.unwrap_or(Duration::MAX);
+            // One timer over all reads: nobody watches the client meanwhile, and storage must not
+            // stretch a refusal byte by byte.
+            let whole = timeout(limit, read_error_body(&mut self.session, &mut body)).await;
+            self.refusal = Some(Refusal { body, is_whole: matches!(whole, Ok(true)) });
+        }
+        self.refusal.as_ref().map_or(&[], |refusal| &refusal.body)
+    }
+
+    /// Ends an answer whose content nobody wants. Was its body too long, too slow, or broken, the
+    /// connection goes.
+    pub(super) async fn discard(self) {
+        if self.refusal.as_ref().is_none_or(|refusal| refusal.is_whole) {
             self.release().await;
         }
-        error
     }
 
     fn classify(&self, bucket: &Bucket, body: &[u8]) -> Error {

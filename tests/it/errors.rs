@@ -29,9 +29,10 @@ fn example(kind: Kind) -> Error {
         Kind::NotFound => Error::NotFound(SECRET.into()),
         Kind::PreconditionFailed => Error::PreconditionFailed,
         Kind::RangeNotSatisfiable => Error::RangeNotSatisfiable { size: Some(7) },
-        Kind::StorageBusy | Kind::StorageFailed | Kind::StorageTimeout => {
-            Error::storage(kind, SECRET)
-        }
+        Kind::StorageBusy
+        | Kind::StorageFailed
+        | Kind::StorageTimeout
+        | Kind::StorageUnavailable => Error::storage(kind, SECRET),
     }
 }
 

@@ -55,7 +55,7 @@ impl Server {
         let gateway = Gateway::before(&self.endpoint, settings);
         let serving = gateway.edge.serving();
         let bucket = &serving.plan.buckets["store"];
-        let put = control::client(bucket)
+        let put = control::client(bucket, std::time::SystemTime::now)
             .put_object()
             .bucket(&bucket.bucket)
             .key(settings.layout.replace("{hex}", &content.hex))

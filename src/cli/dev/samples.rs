@@ -1,5 +1,7 @@
 //! Two objects to try the gateway with, stored the way Chainloop stores artifacts.
 
+use std::time::SystemTime;
+
 use aws_sdk_s3::error::DisplayErrorContext;
 use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
@@ -47,8 +49,8 @@ pub(super) async fn store(plan: &Plan, tenant: &str) -> Result<Samples, String> 
             content_type: "application/octet-stream",
         },
     };
-    let client = control::client(bucket);
-    if control::probe(bucket).await.is_err() {
+    let client = control::client(bucket, SystemTime::now);
+    if control::probe(bucket, SystemTime::now).await.is_err() {
         let created = client.create_bucket().bucket(&bucket.bucket).send().await;
         created.map_err(|error| DisplayErrorContext(error).to_string())?;
     }

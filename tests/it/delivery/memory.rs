@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
+use casgate::bucket::Bucket;
 use casgate::bucket::object::ObjectHead;
-use casgate::bucket::{Bucket, Signed};
+use casgate::content::layout::Key;
 use casgate::error::Error;
 use casgate::gateway::{Storage, Verdict, decide};
 use casgate::plan::Plan;
@@ -19,7 +20,7 @@ use crate::support::gateway::{OPEN, REDIRECT, Settings, compile};
 struct Counting(AtomicUsize);
 
 impl Storage for Counting {
-    async fn stat(&self, _: &Bucket, _: Signed) -> Result<ObjectHead, Error> {
+    async fn stat(&self, _: &Bucket, _: &Key) -> Result<ObjectHead, Error> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok(ObjectHead { size: 1, ..ObjectHead::default() })
     }

@@ -18,7 +18,8 @@ async fn assert_fails(issuer: &Issuer, more: &str, result: &str) -> Setup {
 
 async fn assert_result(setup: &Setup, result: &str) {
     let label = format!("result=\"{result}\"");
-    let fetches = setup.gateway.edge.metrics.render(&setup.gateway.edge.plan);
+    let edge = &setup.gateway.edge;
+    let fetches = edge.metrics.render(&edge.serving().plan);
     let fetches: Vec<_> = fetches.lines().filter(|line| line.contains("issuer_fetches")).collect();
     assert_eq!(setup.fetches(&[&label]), setup.fetches(&[]), "{result}: {fetches:#?}");
     assert_eq!(setup.status(&Signer::es256("a")).await, 503, "{result}");

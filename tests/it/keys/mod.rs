@@ -55,8 +55,8 @@ impl Setup {
         Self { gateway, yaml, secrets, content, _storage: storage, fetching }
     }
 
-    fn source(&self) -> &Arc<Source> {
-        &self.gateway.edge.plan.key_sources["tests"]
+    fn source(&self) -> Arc<Source> {
+        Arc::clone(&self.gateway.edge.serving().plan.key_sources["tests"])
     }
 
     /// Begins to fetch, and waits for the end of the first fetch.
@@ -66,7 +66,7 @@ impl Setup {
 
     /// The same by another clock.
     async fn fetch_at(&mut self, clock: fn() -> SystemTime) {
-        self.fetching.spawn(jwks::keep_fresh(Arc::clone(self.source()), clock));
+        self.fetching.spawn(jwks::keep_fresh(self.source(), clock));
         within(self.source().keys().attempted()).await;
     }
 
