@@ -76,11 +76,11 @@ pub fn complaint(status: StatusCode, body: &[u8], forbidden_means: ForbiddenMean
         Some("SignatureDoesNotMatch") => (Some(Suspected), None),
         Some("RequestTimeTooSkewed") => (None, Some(Said)),
         Some(_) => (None, None),
-        // An answer to HEAD. What we send is well-formed, so a 400 is about the token; a 403 can be
-        // about anything, and is an everyday answer where it stands for a missing key.
-        None if status == StatusCode::FORBIDDEN && forbidden_means == ForbiddenMeans::Missing => {
-            (None, Some(Suspected))
-        }
+        // An answer to HEAD. What we send is well-formed, and of the codes with 400 only those of the
+        // token are left. A 403 can be about anything, and is an everyday answer where it stands for
+        // a missing key.
+        None if status == StatusCode::BAD_REQUEST => (Some(Said), None),
+        None if forbidden_means == ForbiddenMeans::Missing => (None, Some(Suspected)),
         None => (Some(Suspected), Some(Suspected)),
     };
     Complaint { credentials, time }
@@ -161,7 +161,7 @@ mod tests {
             (403, "AccessDenied", Denied, None, None),
             (400, "InvalidRequest", Denied, None, None),
             // HEAD.
-            (400, "", Missing, Some(Suspected), Some(Suspected)),
+            (400, "", Missing, Some(Said), None),
             (403, "", Denied, Some(Suspected), Some(Suspected)),
             (403, "", Missing, None, Some(Suspected)),
         ] {

@@ -4,6 +4,7 @@
 //! | module | question |
 //! | --- | --- |
 //! | [`config`] | Is every mistake of a configuration reported, and does every example work? |
+//! | [`credentials`] | Are credentials found everywhere, replaced in time, and never wrong? |
 //! | [`delivery`] | Do clients get the right bytes or a failure, whatever storage does? |
 //! | [`dialect`] | Does each protocol keep its contract? |
 //! | [`errors`] | What does each kind of error look like in each dialect? |
@@ -23,6 +24,7 @@
 )]
 
 mod config;
+mod credentials;
 mod delivery;
 mod dialect;
 mod errors;

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
@@ -25,23 +26,39 @@ fn casgate(variables: &BTreeMap<String, String>) -> Command {
 /// A running `casgate run`. It ends when dropped.
 pub(crate) struct Process {
     child: Child,
-    lines: Receiver<String>,
-    log: Receiver<String>,
+    output: Lines,
+    log: Lines,
     pub(crate) address: SocketAddr,
     admin: Option<SocketAddr>,
 }
 
-/// Reads lines in the background, so that the process never waits for us.
-fn lines_of(output: impl Read + Send + 'static) -> Receiver<String> {
-    let (sender, lines) = channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            if sender.send(line).is_err() {
-                return;
+/// Lines of output, read in the background so that the process never waits for us.
+struct Lines {
+    next: Mutex<Receiver<String>>,
+    all: Arc<Mutex<String>>,
+}
+
+impl Lines {
+    fn of(output: impl Read + Send + 'static) -> Self {
+        let (sender, next) = channel();
+        let all = Arc::new(Mutex::new(String::new()));
+        let read = Arc::clone(&all);
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                let mut read = read.lock().unwrap();
+                read.push_str(&line);
+                read.push('\n');
+                // Whoever waits for no more lines may still ask for all of them.
+                let _ = sender.send(line);
             }
-        }
-    });
-    lines
+        });
+        Self { next: Mutex::new(next), all }
+    }
+
+    fn next(&self) -> Value {
+        let next = self.next.lock().unwrap();
+        serde_json::from_str(&next.recv_timeout(PATIENCE).expect("a line of output")).unwrap()
+    }
 }
 
 impl Process {
@@ -50,20 +67,30 @@ impl Process {
         Self::start_with(file, &BTreeMap::new())
     }
 
-    /// Starts it with only these variables, and waits until it serves.
+    /// The same with these variables, and no others.
     pub(crate) fn start_with(file: &Path, variables: &BTreeMap<String, String>) -> Self {
         let mut command = casgate(variables);
         command.args(["run", "--json"]).arg(file).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let lines = lines_of(child.stdout.take().unwrap());
-        let log = lines_of(child.stderr.take().unwrap());
-        let ready = parsed(&lines);
+        let output = Lines::of(child.stdout.take().unwrap());
+        let log = Lines::of(child.stderr.take().unwrap());
+        let ready = output.next();
         let address = |name: &str| {
             let (_, address) = ready[name].as_str()?.split_once("://")?;
             Some(address.parse().unwrap())
         };
         let (address, admin) = (address("url").expect("a URL"), address("admin_url"));
-        Self { child, lines, log, address, admin }
+        Self { child, output, log, address, admin }
+    }
+
+    /// Where its metrics are.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin.expect("an admin listener")
+    }
+
+    /// What it said on standard error so far.
+    pub(crate) fn errors(&self) -> String {
+        self.log.all.lock().unwrap().clone()
     }
 
     /// Sends a request over TCP and reads until the connection closes.
@@ -73,13 +100,13 @@ impl Process {
 
     /// The next line of standard output.
     pub(crate) fn line(&self) -> Value {
-        parsed(&self.lines)
+        self.output.next()
     }
 
     /// Waits for a line of the log with this text in its message; returns it.
     pub(crate) fn logged(&self, text: &str) -> Value {
         loop {
-            let line = parsed(&self.log);
+            let line = self.log.next();
             if line["message"].as_str().is_some_and(|message| message.contains(text)) {
                 return line;
             }
@@ -89,7 +116,7 @@ impl Process {
     /// The sum of the samples of a metric whose line holds all of these labels.
     pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let request = "GET /metrics HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n";
-        let text = exchange(self.admin.expect("an admin listener"), request);
+        let text = exchange(self.admin(), request);
         let lines = text.lines().filter(|line| {
             line.split(['{', ' ']).next() == Some(name)
                 && labels.iter().all(|label| line.contains(label))
@@ -102,11 +129,6 @@ impl Process {
         let kill = format!("kill -HUP {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
     }
-}
-
-fn parsed(lines: &Receiver<String>) -> Value {
-    let line = lines.recv_timeout(PATIENCE).expect("a line of output");
-    serde_json::from_str(&line).unwrap()
 }
 
 fn exchange(address: SocketAddr, request: &str) -> String {

@@ -24,6 +24,8 @@ pub(crate) struct Seen {
     pub(crate) method: String,
     pub(crate) target: String,
     headers: Vec<(String, String)>,
+    /// Of at most a `Content-Length`; the gateway itself sends storage no bodies.
+    pub(crate) body: String,
 }
 
 impl Seen {
@@ -44,7 +46,7 @@ impl Seen {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
-        Self { connection, nth, method, target, headers }
+        Self { connection, nth, method, target, headers, body: String::new() }
     }
 }
 
@@ -132,7 +134,10 @@ async fn serve(mut stream: TcpStream, connection: usize, shared: &Shared) {
     let mut unread = Vec::new();
     for nth in 0.. {
         let Some(head) = read_head(&mut stream, &mut unread).await else { return };
-        let seen = Seen::parse(&head, connection, nth);
+        let mut seen = Seen::parse(&head, connection, nth);
+        let length = seen.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let Some(body) = read_body(&mut stream, &mut unread, length).await else { return };
+        seen.body = body;
         let answer = (shared.script)(&seen);
         shared.seen.lock().unwrap().push(seen);
         shared.counts.send_modify(|counts| counts.requests += 1);
@@ -162,7 +167,16 @@ async fn serve(mut stream: TcpStream, connection: usize, shared: &Shared) {
     }
 }
 
-/// A request's head without the empty line. The gateway sends storage no bodies.
+async fn read_body(stream: &mut TcpStream, unread: &mut Vec<u8>, length: usize) -> Option<String> {
+    while unread.len() < length {
+        if stream.read_buf(unread).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some(String::from_utf8(unread.drain(..length).collect()).unwrap())
+}
+
+/// A request's head without the empty line.
 pub(crate) async fn read_head(
     stream: &mut (impl AsyncRead + Unpin),
     unread: &mut Vec<u8>,
