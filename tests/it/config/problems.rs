@@ -110,6 +110,35 @@ fn values_of_the_wrong_type() {
 }
 
 #[test]
+fn credentials_of_the_chain() {
+    let secrets = tempfile::tempdir().unwrap();
+    let yaml = STREAM.yaml(ENDPOINT, &secrets);
+    let start = yaml.find("{ static").unwrap();
+    let end = start + yaml[start..].find('\n').unwrap();
+    let with = |aws: &str| said_of(&[&yaml[..start], "{ aws: ", aws, " }", &yaml[end..]].concat());
+    let arn = "arn:aws:iam::123456789012:role/reader";
+    assert_eq!(with("{}"), [] as [&str; 0]);
+    assert_eq!(with(&format!("{{ profile: p, assume_role: {{ role_arn: '{arn}' }} }}")), [""; 0]);
+    for (aws, expected) in [
+        ("{ profil: p }".to_owned(), "profil: unknown field"),
+        ("{ assume_role: {} }".to_owned(), "assume_role: missing field `role_arn`"),
+        ("{ assume_role: { role_arn: reader } }".to_owned(), "assume_role.role_arn: a role's ARN"),
+        (
+            format!("{{ assume_role: {{ role_arn: '{arn}', session_name: a b }} }}"),
+            "assume_role.session_name: a session's name",
+        ),
+        (
+            format!("{{ assume_role: {{ role_arn: '{arn}', external_id: x }} }}"),
+            "assume_role.external_id: an external id",
+        ),
+    ] {
+        let lines = with(&aws);
+        let place = "buckets.store.credentials.aws.";
+        assert!(lines.len() == 1 && lines[0].starts_with(&[place, expected].concat()), "{lines:?}");
+    }
+}
+
+#[test]
 fn values_that_make_no_sense() {
     assert_problems(&[
         ("path: /download/", "path: download/", "routes[0].path: "),

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::stand_ins::{
-    Accepted, Gateway, SECRET, container, http, json, json_text, rfc3339, signer, storage,
+    Accepted, Gateway, SECRET, container, http, instance, json, json_text, rfc3339, signer,
+    storage, sts_text, variables,
 };
 use crate::support::answer::{Answer, Then};
 use crate::support::content::Content;
@@ -120,15 +121,106 @@ async fn an_endpoint_that_comes_and_goes_is_not_noticed() {
     let turn = AtomicUsize::new(0);
     // Every second answer is wrong, and lives are short enough for the next one to be needed soon.
     let endpoint = Storage::scripted(move |_| match turn.fetch_add(1, Ordering::Relaxed) % 2 {
-        0 => json("ASIAGOOD", 6),
+        0 => json("ASIAGOOD", 10),
         _ => http("404 Not Found", "text/html", "<html>"),
     })
     .await;
     let gateway = Gateway::start(&STREAM, &storage, "{}", &container(&endpoint));
-    gateway.get_until(&content.path(), 200, &[503]).await;
-    while endpoint.counts().requests < 5 {
+    for asked in 1..=3 {
+        endpoint.until(|counts| counts.requests >= asked).await;
         let response = gateway.get(&content.path()).await;
         assert_eq!(response.status, 200, "{}", gateway.process.errors());
     }
     gateway.said("cannot refresh the storage credentials").await;
+    gateway.said("storage credentials can be had again").await;
+}
+
+/// Every way for IMDS to have no credentials: for the session, the name of the role and its keys.
+fn broken_imds() -> Vec<(&'static str, [Answer; 3])> {
+    let session =
+        || http("200 OK", "text/plain\r\nx-aws-ec2-metadata-token-ttl-seconds: 21600", "s");
+    let role = || http("200 OK", "text/plain", "reader");
+    let keys = || json("ASIAWRONG", 3600);
+    let failed = r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"no trust"}"#;
+    vec![
+        ("sessions are refused", [http("403 Forbidden", "text/plain", ""), role(), keys()]),
+        ("a session's answer that ran out of hops", [Answer::nothing(Then::Stall), role(), keys()]),
+        ("the first version only", [http("404 Not Found", "text/plain", ""), role(), keys()]),
+        ("no role", [session(), http("404 Not Found", "text/plain", ""), keys()]),
+        ("an error with status 200", [session(), role(), http("200 OK", JSON, failed)]),
+        ("HTML", [session(), role(), http("200 OK", "text/html", "<html>")]),
+        ("a server error", [session(), role(), http("500 Oh", JSON, &json_text("ASIAWRONG", ""))]),
+    ]
+}
+
+#[tokio::test]
+async fn no_answer_of_imds_but_credentials_is_taken_for_them() {
+    let content = Content::of("content");
+    let mut running = tokio::task::JoinSet::new();
+    for (name, answers) in broken_imds() {
+        let content = content.clone();
+        running.spawn(async move {
+            let storage = storage(&content, &Accepted::only("ASIAWRONG")).await;
+            let imds = Storage::scripted(move |seen| {
+                let [session, role, keys] = &answers;
+                match seen.target.as_str() {
+                    "/latest/api/token" => session.clone(),
+                    target if target.ends_with("/security-credentials/") => role.clone(),
+                    _ => keys.clone(),
+                }
+            })
+            .await;
+            let gateway = Gateway::start(&STREAM, &storage, "{}", &instance(&imds));
+            let response = gateway.get(&content.path()).await;
+            assert_eq!(response.status, 503, "{name}: {}", gateway.process.errors());
+            assert_eq!(storage.counts().requests, 0, "{name}");
+            gateway.said("there are no storage credentials").await;
+        });
+    }
+    running.join_all().await;
+}
+
+#[tokio::test]
+async fn no_answer_of_sts_but_credentials_is_taken_for_them() {
+    let content = Content::of("content");
+    let action = "AssumeRoleWithWebIdentity";
+    let good = sts_text(action, "ASIAWRONG", &rfc3339(3600));
+    let refusal = "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredTokenException</Code>\
+                   <Message>Token expired</Message></Error></ErrorResponse>";
+    let xml = "text/xml";
+    let answers = [
+        ("an expired identity", http("400 Bad Request", xml, refusal)),
+        ("a refusal with status 200", http("200 OK", xml, refusal)),
+        ("HTML", http("200 OK", "text/html", "<html><body>Sign in</body></html>")),
+        ("a part of it", http("200 OK", xml, &good[..good.len() / 2])),
+        ("nothing", http("200 OK", xml, "")),
+        ("no secret", http("200 OK", xml, &good.replace("SecretAccessKey", "Other"))),
+        ("an end in the past", http("200 OK", xml, &sts_text(action, "ASIAWRONG", &rfc3339(-1)))),
+        (
+            "an end in milliseconds",
+            http("200 OK", xml, &sts_text(action, "ASIAWRONG", "4070908800000")),
+        ),
+        ("a reset", Answer::nothing(Then::Reset)),
+    ];
+    let mut running = tokio::task::JoinSet::new();
+    for (name, answer) in answers {
+        let content = content.clone();
+        running.spawn(async move {
+            let storage = storage(&content, &Accepted::only("ASIAWRONG")).await;
+            let sts = Storage::scripted(move |_| answer.clone()).await;
+            let token = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(token.path(), "projected").unwrap();
+            let variables = variables(&[
+                ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/reader".to_owned()),
+                ("AWS_WEB_IDENTITY_TOKEN_FILE", token.path().display().to_string()),
+                ("AWS_ENDPOINT_URL_STS", format!("http://{}", sts.address)),
+            ]);
+            let gateway = Gateway::start(&STREAM, &storage, "{}", &variables);
+            let response = gateway.get(&content.path()).await;
+            assert_eq!(response.status, 503, "{name}: {}", gateway.process.errors());
+            assert_eq!(storage.counts().requests, 0, "{name}");
+            gateway.said("there are no storage credentials").await;
+        });
+    }
+    running.join_all().await;
 }

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 use super::stand_ins::{
-    Accepted, Gateway, SECRET, container, http, json, signer, storage, sts, variables,
+    Accepted, Gateway, SECRET, container, http, instance, json, signer, storage, sts, variables,
 };
-use crate::support::answer::Answer;
+use crate::support::answer::{Answer, Then};
 use crate::support::content::Content;
 use crate::support::gateway::STREAM;
 use crate::support::storage::{Seen, Storage};
@@ -177,7 +177,7 @@ fn imds_v2(seen: &Seen) -> Answer {
                 "x-aws-ec2-metadata-token-ttl-seconds: 21600",
                 "Content-Length: 7",
             ];
-            Answer::head_and(&head, b"session", crate::support::answer::Then::Keep)
+            Answer::head_and(&head, b"session", Then::Keep)
         }
         _ if !in_session => http("401 Unauthorized", "text/plain", ""),
         ("GET", ROLES) => http("200 OK", "text/plain", "reader"),
@@ -196,9 +196,7 @@ async fn an_instance() {
         answer
     })
     .await;
-    let endpoint = format!("http://{}", imds.address);
-    let variables = BTreeMap::from([("AWS_EC2_METADATA_SERVICE_ENDPOINT".to_owned(), endpoint)]);
-    assert_signs_with("ASIAIMDS", "{}", &variables).await;
+    assert_signs_with("ASIAIMDS", "{}", &instance(&imds)).await;
     assert_eq!(refused.load(Ordering::Relaxed), 0, "{:?}", imds.seen());
 }
 

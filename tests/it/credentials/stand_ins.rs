@@ -49,15 +49,17 @@ pub(crate) fn json_text(id: &str, expiration: &str) -> String {
 
 /// The answer of STS to an action.
 pub(crate) fn sts(action: &str, id: &str, seconds: i64) -> Answer {
-    let expiration = rfc3339(seconds);
-    let body = format!(
+    http("200 OK", "text/xml", &sts_text(action, id, &rfc3339(seconds)))
+}
+
+pub(crate) fn sts_text(action: &str, id: &str, expiration: &str) -> String {
+    format!(
         r#"<{action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><{action}Result>
 <AssumedRoleUser><Arn>arn:aws:sts::123456789012:assumed-role/reader/s</Arn><AssumedRoleId>A:s</AssumedRoleId></AssumedRoleUser>
 <Credentials><AccessKeyId>{id}</AccessKeyId><SecretAccessKey>{SECRET}</SecretAccessKey>
 <SessionToken>token-of-{id}</SessionToken><Expiration>{expiration}</Expiration></Credentials>
 </{action}Result><ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></{action}Response>"#
-    );
-    http("200 OK", "text/xml", &body)
+    )
 }
 
 /// The access key id a request was signed with.
@@ -114,6 +116,12 @@ pub(crate) fn variables(more: &[(&str, String)]) -> BTreeMap<String, String> {
 pub(crate) fn container(endpoint: &Storage) -> BTreeMap<String, String> {
     let url = format!("http://{}/credentials", endpoint.address);
     variables(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)])
+}
+
+/// The variable that leads to IMDS.
+pub(crate) fn instance(imds: &Storage) -> BTreeMap<String, String> {
+    let endpoint = format!("http://{}", imds.address);
+    BTreeMap::from([("AWS_EC2_METADATA_SERVICE_ENDPOINT".to_owned(), endpoint)])
 }
 
 /// The built program, with credentials of AWS's chain.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::stand_ins::{Accepted, Gateway, container, json, storage};
+use super::stand_ins::{Accepted, Gateway, container, http, instance, json, storage};
 use crate::support::content::Content;
 use crate::support::gateway::{OPEN, REDIRECT, Settings};
 use crate::support::storage::Storage;
@@ -33,6 +33,26 @@ async fn a_url_ends_with_its_credentials() {
         let expiry = "casgate_credentials_expiry_timestamp_seconds{bucket=\"store\"}";
         assert!(gateway.metric(expiry).await > 1_700_000_000);
     }
+}
+
+/// While IMDS has an outage, AWS goes on taking the credentials it has; how long nobody can say.
+#[tokio::test]
+async fn what_imds_has_in_an_outage_is_good_for_a_quarter_of_an_hour_at_most() {
+    let content = Content::of("content");
+    let storage = storage(&content, &Accepted::only("ASIA")).await;
+    let imds = Storage::scripted(|seen| match seen.target.as_str() {
+        "/latest/api/token" => {
+            http("200 OK", "text/plain\r\nx-aws-ec2-metadata-token-ttl-seconds: 21600", "s")
+        }
+        target if target.ends_with("/security-credentials/") => http("200 OK", "text/plain", "r"),
+        _ => json("ASIA", -60),
+    })
+    .await;
+    let settings = Settings { auth: OPEN, route: "redirect_ttl: 2h", ..REDIRECT };
+    let gateway = Gateway::start(&settings, &storage, "{}", &instance(&imds));
+    let response = gateway.get(&content.path()).await;
+    let seconds = parameter(response.header("location").unwrap(), "X-Amz-Expires");
+    assert!((500..=900).contains(&seconds.parse::<u32>().unwrap()), "{seconds}");
 }
 
 #[tokio::test]
