@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::header::{self, HeaderMap};
-use prometheus::IntGauge;
 
 /// The largest offset that is believed. A `Date` farther off is as likely wrong itself.
 const OFFSET_SECONDS_MAX: i64 = 7 * 24 * 3600;
@@ -38,21 +37,26 @@ pub enum Evidence {
 /// The difference between storage's clock and ours.
 pub struct StorageClock {
     offset_seconds: AtomicI64,
-    gauge: IntGauge,
     bucket: String,
 }
 
 impl StorageClock {
     /// A clock that is ours, until storage says otherwise.
     #[must_use]
-    pub fn new(bucket: &str, gauge: IntGauge) -> Self {
-        Self { offset_seconds: AtomicI64::new(0), gauge, bucket: bucket.to_owned() }
+    pub fn new(bucket: &str) -> Self {
+        Self { offset_seconds: AtomicI64::new(0), bucket: bucket.to_owned() }
+    }
+
+    /// By how much storage's clock is ahead of ours, as far as it has said so.
+    #[must_use]
+    pub fn offset_seconds(&self) -> i64 {
+        self.offset_seconds.load(Ordering::Relaxed)
     }
 
     /// What storage's clock shows when ours shows `now`.
     #[must_use]
     pub fn at(&self, now: SystemTime) -> SystemTime {
-        let offset = self.offset_seconds.load(Ordering::Relaxed);
+        let offset = self.offset_seconds();
         let distance = Duration::from_secs(offset.unsigned_abs());
         let shifted =
             if offset < 0 { now.checked_sub(distance) } else { now.checked_add(distance) };
@@ -80,7 +84,7 @@ impl StorageClock {
     /// Follows the clock of storage with any other answer, once an offset is in force: the cause
     /// may be repaired, here or there, and what is left of an offset would be signed into URLs.
     pub fn follow(&self, headers: &HeaderMap, now: SystemTime) {
-        if self.offset_seconds.load(Ordering::Relaxed) == 0 {
+        if self.offset_seconds() == 0 {
             return;
         }
         if let Some(date) = date(headers)
@@ -101,7 +105,6 @@ impl StorageClock {
         // Within what it can be off by, there is none: our clock is the better one.
         let offset = if offset.abs() > DRIFT_SECONDS_MAX { offset } else { 0 };
         if self.offset_seconds.swap(offset, Ordering::Relaxed) != offset {
-            self.gauge.set(offset);
             let message = match offset {
                 0 => "storage's clock is ours again",
                 _ => "storage's clock is not ours: requests are signed by storage's",
@@ -114,7 +117,7 @@ impl StorageClock {
 
 impl fmt::Debug for StorageClock {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let offset = self.offset_seconds.load(Ordering::Relaxed);
+        let offset = self.offset_seconds();
         formatter.debug_struct("StorageClock").field("offset_seconds", &offset).finish()
     }
 }
@@ -143,7 +146,7 @@ mod tests {
     const HOUR: u64 = 3600;
 
     fn clock() -> StorageClock {
-        StorageClock::new("test", IntGauge::new("offset", "test").unwrap())
+        StorageClock::new("test")
     }
 
     fn at(seconds: u64) -> SystemTime {
@@ -211,12 +214,12 @@ mod tests {
         assert_eq!(clock.at(at(0)), at(0));
         clock.correct(&dated(at(HOUR)), Evidence::Said, at(0), at(0));
         clock.follow(&dated(at(HOUR + 30)), at(0));
-        assert_eq!((clock.at(at(0)), clock.gauge.get()), (at(HOUR), 3600));
+        assert_eq!((clock.at(at(0)), clock.offset_seconds()), (at(HOUR), 3600));
         clock.follow(&dated(at(HOUR + 31)), at(0));
         assert_eq!(clock.at(at(0)), at(HOUR + 31));
         // Our clock was set right.
         clock.follow(&dated(at(2 * HOUR + 1)), at(2 * HOUR));
-        assert_eq!((clock.at(at(0)), clock.gauge.get()), (at(0), 0));
+        assert_eq!((clock.at(at(0)), clock.offset_seconds()), (at(0), 0));
     }
 
     #[test]

@@ -44,7 +44,8 @@ fn keep_keys_fresh(plan: &Plan, tasks: &mut JoinSet<()>) {
 
 /// Gets credentials ahead of the end of those that are there.
 fn keep_credentials_fresh(plan: &Plan, tasks: &mut JoinSet<()>) {
-    for bucket in plan.buckets.values().cloned() {
+    for bucket in plan.buckets.values() {
+        let bucket = Arc::clone(bucket);
         tasks.spawn(async move { bucket.keep_fresh(SystemTime::now).await });
     }
 }

@@ -91,7 +91,7 @@ pub(super) fn compile(
         path_prefix,
         credentials: Arc::new(credentials?),
         credentials_setting: bucket.credentials,
-        clock: StorageClock::new(name, credentials_metrics.clock_offset.clone()),
+        clock: StorageClock::new(name),
         forbidden_means: bucket.forbidden_means,
         objects: ObjectMemory::new(limits.remembered_objects),
         metrics: metrics.bucket(name),

@@ -1,10 +1,11 @@
 //! Metrics of the credentials buckets are read with, and of the clock they are signed by.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::{counters, registered};
+use crate::bucket::Bucket;
 
 /// The metrics of all buckets.
 pub(super) struct CredentialsMetrics {
@@ -23,21 +24,10 @@ pub struct BucketCredentialsMetrics {
     pub unchanged: IntCounter,
     /// No answer, or one without credentials that can be used.
     pub failed: IntCounter,
-    /// Seconds that storage's clock is ahead of ours.
-    pub clock_offset: IntGauge,
     /// Requests signed and sent again with newer credentials.
     pub resigned_credentials: IntCounter,
     /// Requests signed and sent again by storage's clock.
     pub resigned_clock: IntCounter,
-    expiry: IntGauge,
-}
-
-impl BucketCredentialsMetrics {
-    /// Notes when the current credentials end.
-    pub fn set_expiry(&self, expires: Option<SystemTime>) {
-        let since = expires.and_then(|end| end.duration_since(UNIX_EPOCH).ok());
-        self.expiry.set(since.map_or(0, |since| since.as_secs().try_into().unwrap_or(i64::MAX)));
-    }
 }
 
 impl CredentialsMetrics {
@@ -69,6 +59,15 @@ impl CredentialsMetrics {
         }
     }
 
+    /// Takes over what a bucket knows now.
+    pub(super) fn show(&self, bucket: &Bucket) {
+        let labels = &[bucket.name.as_str()];
+        let end = bucket.credentials.expires().and_then(|end| end.duration_since(UNIX_EPOCH).ok());
+        let seconds = end.map_or(0, |end| end.as_secs().try_into().unwrap_or(i64::MAX));
+        self.expiry.with_label_values(labels).set(seconds);
+        self.offset.with_label_values(labels).set(bucket.clock.offset_seconds());
+    }
+
     pub(super) fn bucket(&self, bucket: &str) -> BucketCredentialsMetrics {
         let refreshes = |result: &str| self.refreshes.with_label_values(&[bucket, result]);
         let resigned = |cause: &str| self.resigned.with_label_values(&[bucket, cause]);
@@ -76,10 +75,8 @@ impl CredentialsMetrics {
             refreshed: refreshes("refreshed"),
             unchanged: refreshes("unchanged"),
             failed: refreshes("failed"),
-            clock_offset: self.offset.with_label_values(&[bucket]),
             resigned_credentials: resigned("credentials"),
             resigned_clock: resigned("clock"),
-            expiry: self.expiry.with_label_values(&[bucket]),
         }
     }
 }

@@ -217,6 +217,7 @@ impl Metrics {
             let (hits, misses) = bucket.objects.counts();
             set(self.object_memory.with_label_values(&[name, "hit"]), hits);
             set(self.object_memory.with_label_values(&[name, "miss"]), misses);
+            self.credentials.show(bucket);
         }
         // Encoding fails only for a metric without a family, and every one of ours has one.
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()

@@ -80,6 +80,8 @@ struct Progress {
     failures: u32,
     /// Why the last one brought nothing; None if it brought something.
     cause: Option<String>,
+    /// Whether it was said since then that there are no credentials at all.
+    said_none: bool,
 }
 
 impl Source {
@@ -91,7 +93,6 @@ impl Source {
         metrics: BucketCredentialsMetrics,
     ) -> Self {
         let source = Self::new(bucket, None, metrics);
-        source.metrics.set_expiry(credentials.expires);
         let epoch = SystemTime::UNIX_EPOCH;
         source.hold(Arc::new(credentials), epoch, epoch);
         source
@@ -183,13 +184,22 @@ impl Source {
                 .last
                 .is_some_and(|(began, _)| !schedule::remaining(began, pause, now).is_zero());
             match progress.running() {
-                Some(flight) => flight,
-                None if too_soon => return None,
-                None => self.start(&mut progress, now)?,
+                None if too_soon => None,
+                None => self.start(&mut progress, now),
+                running => running,
             }
         };
-        landed(flight, WAIT_MAX).await;
+        if let Some(flight) = flight {
+            landed(flight, WAIT_MAX).await;
+        }
+        // Without a flight too: the last one may have ended since the first look.
         others()
+    }
+
+    /// When the credentials in use end, or ended. None: never, or there are none.
+    #[must_use]
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.held.load().as_ref()?.credentials.expires
     }
 
     /// Replaces credentials ahead of their end until dropped. It keeps no state of its own, so it may
@@ -272,7 +282,7 @@ impl Source {
         let (landing, flight) = watch::channel(());
         progress.flight = Some(flight.clone());
         // As after a failure, should it not come back.
-        let pause = schedule::pause_after_failure(progress.failures + 1, self.spread);
+        let pause = schedule::pause_after_failure(progress.failures.saturating_add(1), self.spread);
         progress.last = Some((now, pause));
         let source = Arc::clone(self);
         tokio::spawn(async move {
@@ -313,11 +323,11 @@ impl Source {
             tracing::debug!(bucket, expires, "the storage credentials are the same as before");
         } else {
             self.metrics.refreshed.inc();
-            self.metrics.set_expiry(credentials.expires);
             let refresh_at = schedule::refresh_at(now, life, self.spread);
             self.hold(Arc::new(credentials), now, refresh_at);
             tracing::info!(bucket, expires, "there are new storage credentials");
         }
+        progress.said_none = false;
         if progress.cause.take().is_some() {
             tracing::info!(bucket, "storage credentials can be had again");
         }
@@ -327,20 +337,24 @@ impl Source {
         self.metrics.failed.inc();
         progress.failures = progress.failures.saturating_add(1);
         let bucket = &self.bucket;
-        // Once for each cause: it may last for hours.
-        if progress.cause.as_ref() != Some(&cause) {
-            match self.held(now) {
-                Some(held) => {
-                    let left = held.life(now).map(|life| life.as_secs());
-                    tracing::warn!(
-                        bucket,
-                        cause,
-                        seconds_left = left,
-                        "cannot refresh the storage credentials"
-                    );
-                }
-                None => tracing::error!(bucket, cause, "there are no storage credentials"),
+        let held = self.held(now);
+        // Once for each cause, and once more when they end: it may last for hours.
+        let is_news = progress.cause.as_ref() != Some(&cause);
+        match held {
+            Some(held) if is_news => {
+                let seconds_left = held.life(now).map(|life| life.as_secs());
+                tracing::warn!(
+                    bucket,
+                    cause,
+                    seconds_left,
+                    "cannot refresh the storage credentials"
+                );
             }
+            None if is_news || !progress.said_none => {
+                progress.said_none = true;
+                tracing::error!(bucket, cause, "there are no storage credentials");
+            }
+            _ => {}
         }
         progress.cause = Some(cause);
     }

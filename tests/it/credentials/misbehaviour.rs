@@ -135,6 +135,28 @@ async fn an_endpoint_that_comes_and_goes_is_not_noticed() {
     gateway.said("storage credentials can be had again").await;
 }
 
+#[tokio::test]
+async fn old_credentials_serve_to_their_end() {
+    let content = Content::of("content");
+    let storage = storage(&content, &Accepted::only("ASIAOLD")).await;
+    let turn = AtomicUsize::new(0);
+    let endpoint = Storage::scripted(move |_| match turn.fetch_add(1, Ordering::Relaxed) {
+        0 => json("ASIAOLD", 8),
+        _ => http("404 Not Found", "text/html", "<html>"),
+    })
+    .await;
+    let gateway = Gateway::start(&STREAM, &storage, "{}", &container(&endpoint));
+    // A refresh has failed, and they are good for as long as they are.
+    endpoint.until(|counts| counts.requests >= 2).await;
+    assert_eq!(gateway.get(&content.path()).await.status, 200);
+    gateway.said("cannot refresh the storage credentials").await;
+    gateway.get_until(&content.path(), 503, &[200]).await;
+    gateway.said("there are no storage credentials").await;
+    let refused = "casgate_requests_total{dialect=\"chainloop\",kind=\"storage_unavailable\",\
+                   route=\"/download/\"}";
+    assert!(gateway.metric(refused).await > 0);
+}
+
 /// Every way for IMDS to have no credentials: for the session, the name of the role and its keys.
 fn broken_imds() -> Vec<(&'static str, [Answer; 3])> {
     let session =

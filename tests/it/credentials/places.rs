@@ -69,7 +69,7 @@ async fn a_profile_that_is_named_goes_before_the_environment() {
          [named]\naws_access_key_id = AKIANAMED\naws_secret_access_key = {SECRET}\n"
     );
     let file = ("AWS_SHARED_CREDENTIALS_FILE", write(&folder, "credentials", &profiles));
-    assert_signs_with("AKIADEFAULT", "{}", &variables(&[file.clone()])).await;
+    assert_signs_with("AKIADEFAULT", "{}", &variables(std::slice::from_ref(&file))).await;
     let [id, secret] = keys("AKIAENV");
     assert_signs_with("AKIANAMED", "{ profile: named }", &variables(&[file, id, secret])).await;
 }

@@ -162,6 +162,23 @@ async fn a_skewed_clock_costs_one_retry_once() {
 }
 
 #[tokio::test]
+async fn a_hundred_requests_find_out_together_that_the_clock_is_wrong() {
+    const REQUESTS: usize = 100;
+    let content = Content::of("content");
+    let storage = skewed(&content, Arc::new(AtomicI64::new(-7200))).await;
+    let endpoint = rotating().await;
+    let gateway = Gateway::start(&STREAM, &storage, "{}", &container(&endpoint));
+    endpoint.until(|counts| counts.requests == 1).await;
+    let mut requests = tokio::task::JoinSet::new();
+    for _ in 0..REQUESTS {
+        let (address, path) = (gateway.process.address, content.path());
+        requests.spawn(async move { get(address, &path).await.status });
+    }
+    assert_eq!(requests.join_all().await, [200; REQUESTS]);
+    assert!(storage.seen().len() <= 2 * REQUESTS + 2);
+}
+
+#[tokio::test]
 async fn a_clock_beyond_belief_is_not_followed() {
     let content = Content::of("content");
     let storage = skewed(&content, Arc::new(AtomicI64::new(30 * 86_400))).await;
