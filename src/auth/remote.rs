@@ -176,7 +176,8 @@ impl RemoteKeys {
 
     fn current(&self, now: SystemTime) -> Option<Arc<KeySet>> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
-        // A fetch may end after the request that waited for it began: then it has no age yet.
+        // A fetch may end after the request that waited for it began: then it has no age yet. Nor
+        // has it where the clock went back, since fetches go on by another one.
         let young =
             |held: &&Held| now.duration_since(held.fetched).unwrap_or_default() <= self.age_max;
         held.as_ref().filter(young).map(|held| Arc::clone(&held.set))

@@ -178,6 +178,7 @@ fn request(url: &Url) -> Result<Request<Empty<Bytes>>, Cause> {
     let host = &url[Position::BeforeHost..Position::AfterPort];
     Request::get(&url[Position::BeforePath..Position::AfterQuery])
         .header(header::HOST, host)
+        .header(header::CONNECTION, HeaderValue::from_static("close"))
         .header(header::ACCEPT, HeaderValue::from_static("application/json"))
         .header(header::USER_AGENT, HeaderValue::from_static(USER_AGENT))
         .body(Empty::new())

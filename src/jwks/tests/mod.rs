@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, advance, sleep};
+use tokio::time::{Instant, advance, sleep, timeout};
 use url::Url;
 
 use super::problem::Cause;
@@ -123,7 +123,9 @@ impl World {
 
     /// What a request with a token of this key gets.
     async fn ask(&self, key_id: &str) -> Result<(), Kind> {
-        self.keyring.find(Some(key_id), self.now()).await.map(|_| ()).map_err(|error| error.kind())
+        let found = timeout(MINUTE, self.keyring.find(Some(key_id), self.now())).await;
+        let found = found.unwrap_or_else(|_| panic!("still waiting for {key_id}"));
+        found.map(|_| ()).map_err(|error| error.kind())
     }
 }
 

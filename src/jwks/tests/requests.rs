@@ -107,6 +107,26 @@ async fn a_key_that_does_not_exist_is_refused_within_the_cooldown_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_bounded_number_of_names_without_a_key_is_remembered() {
+    let (world, _task) = World::fresh(&["a"]).await;
+    let requests: Vec<_> = (0..3000)
+        .map(|number| {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move { world.ask(&number.to_string()).await })
+        })
+        .collect();
+    for request in requests {
+        assert_eq!(request.await.unwrap(), Err(Kind::CredentialRefused));
+    }
+    let mut remembered = 0;
+    for number in 0..3000 {
+        let answer = world.ask(&number.to_string()).await;
+        remembered += usize::from(answer == Err(Kind::CredentialRefused));
+    }
+    assert!((1..=1024).contains(&remembered), "{remembered}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_that_names_no_key_causes_no_fetch() {
     let (world, _task) = World::fresh(&["a", "b"]).await;
     let answer = world.keyring.find(None, world.now()).await.map_err(|error| error.kind());
@@ -159,6 +179,41 @@ async fn nobody_waits_for_a_fetch_that_was_ended() {
     let ((answer, waited), ()) = join!(waiting, ending);
     assert_eq!(answer, Err(Kind::IssuerUnavailable));
     assert!(waited < TIMEOUT, "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn fetches_that_are_ended_over_and_over_are_not_begun_in_a_hurry() {
+    let (world, task) = World::fresh(&["a"]).await;
+    task.abort();
+    world.is(Mood::Hanging);
+    for _ in 0..100 {
+        let task = world.keep_fresh();
+        let asking = {
+            let world = Arc::clone(&world);
+            tokio::spawn(async move { world.ask("b").await })
+        };
+        sleep(Duration::from_millis(10)).await;
+        task.abort();
+        assert_eq!(asking.await.unwrap(), Err(Kind::IssuerUnavailable));
+    }
+    assert_eq!(world.fetches(), 2, "within the cooldown");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cooldown_begins_at_the_end_of_a_fetch() {
+    let (world, _task) = World::fresh(&["a"]).await;
+    world.is(Mood::Hanging);
+    assert_eq!(world.ask("b").await, Err(Kind::IssuerUnavailable));
+    world.is(Mood::Well);
+    // The tries that follow the failure by themselves.
+    pass(COOLDOWN - Duration::from_secs(1)).await;
+    let fetches = world.fetches();
+    let began = Instant::now();
+    assert_eq!(world.ask("c").await, Err(Kind::IssuerUnavailable));
+    assert_eq!((world.fetches(), began.elapsed()), (fetches, Duration::ZERO));
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(world.ask("c").await, Err(Kind::CredentialRefused));
+    assert_eq!(world.fetches(), fetches + 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use crate::support::gateway::{STREAM, compile};
 use crate::support::issuer::{Authority, Issuer, document, redirect, status};
 use crate::support::process::Process;
 use crate::support::signer::{Signer, key_set};
-use crate::support::token;
+use crate::support::token::{self, seconds_from_now};
 
 /// Fetches the key set of an issuer that misbehaves: the fetch fails with that result, and nobody
 /// with a token is told that it is bad.
@@ -51,6 +51,11 @@ async fn a_key_set_is_fetched_and_used() {
     assert_eq!(issuer.requests(), 1);
     assert_eq!(setup.fetches(&["issuer=\"tests\"", "trigger=\"schedule\"", "result=\"ok\""]), 1);
     assert_eq!(setup.gateway.metric("casgate_issuer_keys", &["issuer=\"tests\""]), 1);
+    let metrics = setup.gateway.edge.metrics.render(&setup.gateway.edge.plan);
+    let since = "casgate_issuer_keys_fetched_timestamp_seconds{issuer=\"tests\"} ";
+    let fetched = metrics.lines().find_map(|line| line.strip_prefix(since)).unwrap();
+    let age = seconds_from_now(0) as f64 - fetched.parse::<f64>().unwrap();
+    assert!((-1.0..20.0).contains(&age), "{age}");
 }
 
 #[tokio::test]
