@@ -9,6 +9,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use pingora::{BError, ErrorType};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::reply::Reply;
@@ -24,6 +25,34 @@ pub struct Gone(String);
 impl From<BError> for Gone {
     fn from(error: BError) -> Self {
         Self(error.to_string())
+    }
+}
+
+/// Bytes that an HTTP/2 connection holds until it has sent them. Dropping them is the news.
+struct Lent {
+    bytes: Box<[u8]>,
+    _returned: oneshot::Sender<()>,
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Writes to a connection that others write to as well, and waits until it has sent the bytes.
+///
+/// Not waiting would let answers end while their bytes still are in memory: nothing would bound how
+/// many such answers there are, or how long a client may leave them there.
+async fn write_shared(session: &mut ServerSession, bytes: &[u8]) -> Result<(), Gone> {
+    let (_returned, returned) = oneshot::channel();
+    let bytes = Bytes::from_owner(Lent { bytes: bytes.into(), _returned });
+    session.write_response_body(bytes, false).await?;
+    tokio::select! {
+        // A stream that was reset returns its bytes as well.
+        biased;
+        gone = session.read_body_or_idle(true) => Ok(gone.map(drop)?),
+        _ = returned => Ok(()),
     }
 }
 
@@ -64,9 +93,9 @@ impl Client {
     #[must_use]
     pub fn new(mut session: ServerSession, write_timeout: Duration, send_rate_min: usize) -> Self {
         session.set_min_send_rate(Some(send_rate_min));
-        // While a body is unread, what arrives is body; then nobody can tell whether the client is
-        // still there, and the connection is closed after the answer anyway.
-        let watched = session.is_body_done();
+        // While a body is unread, what arrives on HTTP/1 is body; then nobody can tell whether the
+        // client is still there, and the connection is closed after the answer anyway.
+        let watched = session.is_http2() || session.is_body_done();
         let progress = Arc::default();
         Self { session, watched, write_timeout, send_rate_min, request_id: None, progress }
     }
@@ -130,13 +159,12 @@ impl Client {
             ServerSession::H1(session) => {
                 session.write_body(bytes).await?;
             }
-            // HTTP/2 keeps them until the connection has room, and knows no minimum rate. One
-            // stream of many may wait for its turn as long as a head may.
+            // HTTP/2 knows no minimum rate. One stream of many may wait for its turn as long as a
+            // head may.
             other => {
                 let seconds = bytes.len() / self.send_rate_min.max(1);
                 let limit = self.write_timeout.max(Duration::from_secs(seconds as u64));
-                let bytes = Bytes::copy_from_slice(bytes);
-                timeout(limit, other.write_response_body(bytes, false))
+                timeout(limit, write_shared(other, bytes))
                     .await
                     .map_err(|_| Gone("it takes too little for too long".to_owned()))??;
             }

@@ -10,6 +10,7 @@
 //! | [`errors`] | What does each kind of error look like in each dialect? |
 //! | [`framing`] | Is a request that parsers could disagree about refused, and does nothing hang? |
 //! | [`keys`] | Are keys fetched safely, and tokens judged rightly while they change? |
+//! | [`http2`] | Does HTTP/2 deliver the same, and does nothing a client does there hurt others? |
 //! | [`layers`] | Do the modules depend on one another only as they should? |
 //! | [`reload`] | Does a changed configuration take effect, and nothing else happen? |
 //! | [`s3s_fs`] | Do signatures and keys hold on a server that is not ours? |
@@ -29,6 +30,7 @@ mod delivery;
 mod dialect;
 mod errors;
 mod framing;
+mod http2;
 mod keys;
 mod layers;
 mod reload;

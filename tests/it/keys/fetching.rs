@@ -51,7 +51,7 @@ async fn a_key_set_is_fetched_and_used() {
     assert_eq!(issuer.requests(), 1);
     assert_eq!(setup.fetches(&["issuer=\"tests\"", "trigger=\"schedule\"", "result=\"ok\""]), 1);
     assert_eq!(setup.gateway.metric("casgate_issuer_keys", &["issuer=\"tests\""]), 1);
-    let metrics = setup.gateway.edge.metrics.render(&setup.gateway.edge.plan);
+    let metrics = setup.gateway.edge.metrics.render(&setup.gateway.edge.serving().plan);
     let since = "casgate_issuer_keys_fetched_timestamp_seconds{issuer=\"tests\"} ";
     let fetched = metrics.lines().find_map(|line| line.strip_prefix(since)).unwrap();
     let age = seconds_from_now(0) as f64 - fetched.parse::<f64>().unwrap();

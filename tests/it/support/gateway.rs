@@ -5,13 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use casgate::config::Config;
-use casgate::edge::http1;
-use casgate::edge::{Edge, stream::ClientStream};
+use casgate::edge::{Edge, http1, http2, stream::ClientStream};
 use casgate::plan::{Files, Plan, Problem};
 use casgate::telemetry::Metrics;
 use casgate::telemetry::access::AccessLog;
 use tempfile::TempDir;
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -190,12 +189,37 @@ impl Gateway {
         let peer: SocketAddr = peer.parse().unwrap();
         let (ours, theirs) = tokio::io::duplex(buffer);
         let (edge, draining) = (Arc::clone(&self.edge), self.draining.subscribe());
-        let note = PanicNote(Arc::clone(&self.panicked));
-        tokio::spawn(async move {
-            let _note = note;
+        self.spawn(async move {
             http1::serve(&edge, ClientStream::new(theirs, Some(peer)), draining).await;
         });
         Client::new(ours)
+    }
+
+    /// The client's end of a new connection on which HTTP/2 is spoken, with that many bytes in
+    /// flight at most.
+    pub(crate) fn connect_http2(&self, buffer: usize) -> DuplexStream {
+        let (ours, theirs) = tokio::io::duplex(buffer);
+        self.serve_http2(theirs);
+        ours
+    }
+
+    /// Speaks HTTP/2 over any transport.
+    pub(crate) fn serve_http2<S>(&self, transport: S)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + Sync + std::fmt::Debug + 'static,
+    {
+        let (edge, draining) = (Arc::clone(&self.edge), self.draining.subscribe());
+        self.spawn(async move {
+            http2::serve(&edge, ClientStream::new(transport, None), draining).await;
+        });
+    }
+
+    fn spawn(&self, serving: impl Future<Output = ()> + Send + 'static) {
+        let note = PanicNote(Arc::clone(&self.panicked));
+        tokio::spawn(async move {
+            let _note = note;
+            serving.await;
+        });
     }
 
     /// Serves on a real socket too, by the first listener; returns where.
