@@ -9,6 +9,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use h2::Reason;
 use h2::server::Connection as Http2;
 use pingora::protocols::http::ServerSession;
@@ -22,7 +23,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::settle::Ending;
 use super::stream::{ClientStream, Connection};
-use super::{Counted, Edge, Request, framing};
+use super::{Counted, Edge, Request, bytes, framing};
 use crate::config::Limits;
 use crate::plan::Plan;
 use crate::reply::{self, Reply};
@@ -39,17 +40,30 @@ const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Streams that we reset for errors of the client, per connection (CVE-2025-8671).
 const ERROR_RESETS_MAX: usize = 100;
 
+/// Bytes a client may send before it matters how much it asked for or was sent.
+const BYTES_FREE: usize = 1024 * 1024;
+
+/// Bytes of a body that can arrive before anybody looks at the request: the initial window.
+const BODY_BYTES: usize = 64 * 1024;
+
+/// How often it is looked whether the client takes what it is sent, at most.
+const LOOK_PAUSE_MIN: Duration = Duration::from_millis(10);
+
 /// What the client did with its connection so far.
+#[derive(Default)]
 struct Conduct {
     requests: u32,
     cancelled: u32,
     malformed: u32,
+    is_flood: bool,
 }
 
 impl Conduct {
-    /// Whether the connection is for nothing but trouble: it gave up most of what it asked for.
+    /// Whether the connection is for nothing but trouble: it gave up most of what it asked for, or
+    /// sends what asks for nothing.
     fn is_abusive(&self) -> bool {
-        self.malformed > MALFORMED_MAX
+        self.is_flood
+            || self.malformed > MALFORMED_MAX
             || (self.cancelled >= CANCELLED_MIN && self.cancelled > self.requests / 2)
     }
 }
@@ -59,89 +73,171 @@ enum Event {
     Request(Box<HttpSession>),
     /// A request that was refused below us.
     Malformed,
+    /// A request was answered or given up.
+    Done(Outcome),
+    /// No new requests are to be taken.
+    Draining,
     /// Nothing was asked for too long.
     Idle,
-    /// The connection ended.
-    Ended,
+    /// It is time to see whether the client takes what it is sent.
+    Look,
+    /// The connection ended; or we ended it, for what the client did.
+    Ended(Option<Reason>),
+}
+
+/// The time a connection gets.
+#[derive(Clone, Copy)]
+struct Patience {
+    /// Without a request in flight.
+    idle: Duration,
+    /// The same while the process drains.
+    last: Duration,
+    /// Without taking what it is sent, at this rate.
+    stuck: Duration,
+    rate_min: usize,
 }
 
 /// Serves one connection until it ends; when `draining` turns true, until its requests are done.
-pub async fn serve<S>(
-    edge: &Arc<Edge>,
-    stream: ClientStream<S>,
-    mut draining: watch::Receiver<bool>,
-) where
+pub async fn serve<S>(edge: &Arc<Edge>, stream: ClientStream<S>, draining: watch::Receiver<bool>)
+where
     ClientStream<S>: IO + 'static,
 {
     let _counted = Counted::new(&edge.metrics.connections);
     let connection = stream.connection();
     let plan = Arc::clone(&edge.serving().plan);
-    let (idle, stall) = (plan.timeouts.header, plan.timeouts.header);
-    let shaken = timeout(idle, handshake(Box::new(stream), Some(options(&plan.limits)))).await;
-    let Ok(Ok(mut http2)) = shaken else { return };
-    let room = plan.limits.http2_streams_per_connection as usize;
+    let (limits, timeouts) = (&plan.limits, &plan.timeouts);
+    let patience = Patience {
+        idle: timeouts.header,
+        last: timeouts.drain.min(timeouts.header),
+        stuck: timeouts.header,
+        rate_min: bytes(limits.send_rate_min),
+    };
+    connection.allowance.limit(BYTES_FREE);
+    let handshake = handshake(Box::new(stream), Some(options(limits)));
+    let Ok(Ok(mut http2)) = timeout(patience.idle, handshake).await else { return };
+    let room = limits.http2_streams_per_connection as usize;
+    let per_request = bytes(limits.header_size).saturating_add(BODY_BYTES);
     drop(plan);
 
-    let digest = Arc::new(Digest::default());
-    let mut conduct = Conduct { requests: 0, cancelled: 0, malformed: 0 };
     let mut requests = JoinSet::new();
-    let mut idle_since = Instant::now();
-    let mut stopping = false;
-    let mut look = tokio::time::interval((stall / 4).max(Duration::from_millis(10)));
-    loop {
-        let (has_room, is_idle) = (requests.len() < room, requests.is_empty());
-        let event = tokio::select! {
-            biased;
-            () = async { drop(draining.wait_for(|draining| *draining).await) }, if !stopping => {
-                http2.graceful_shutdown();
-                stopping = true;
-                continue;
-            }
-            Some(ended) = requests.join_next() => {
-                conduct.cancelled += u32::from(matches!(ended, Ok(Outcome::Cancelled)));
-                idle_since = Instant::now();
-                if conduct.is_abusive() { break }
-                continue;
-            }
-            event = next(&mut http2, &digest, has_room) => event,
-            () = sleep_until(idle_since + idle), if is_idle => Event::Idle,
-            _ = look.tick() => {
-                // Nothing was taken off our hands for too long: resets would not be either.
-                if connection.stall.lasts(stall) { break }
-                continue;
-            }
-        };
-        match event {
-            Event::Ended => break,
-            Event::Idle => {
-                close(&mut http2, Reason::NO_ERROR, stall).await;
-                return;
-            }
-            Event::Malformed => conduct.malformed += 1,
-            Event::Request(session) => {
-                conduct.requests += 1;
-                let Ok(permit) = Arc::clone(&edge.streams).try_acquire_owned() else {
-                    refuse_stream(edge, *session);
-                    continue;
-                };
-                let (edge, connection) = (Arc::clone(edge), connection.clone());
-                requests.spawn(
-                    async move { serve_request(&edge, *session, &connection, permit).await },
-                );
-            }
-        }
-        if conduct.is_abusive() {
-            break;
-        }
-    }
-    if conduct.is_abusive() {
-        edge.metrics.unrouted.with_label_values(&["abusive HTTP/2 connection"]).inc();
-        tracing::warn!(peer = ?connection.peer, "closing an abusive HTTP/2 connection");
-        close(&mut http2, Reason::ENHANCE_YOUR_CALM, stall).await;
+    let edge = Arc::clone(edge);
+    let end = Serving { edge, connection, patience, room, per_request }
+        .run(&mut http2, &mut requests, draining)
+        .await;
+    if let Some(reason) = end {
+        close(&mut http2, reason, patience.stuck).await;
     }
     // The requests notice that their connection is gone, and are counted and logged as such.
     drop(http2);
     while requests.join_next().await.is_some() {}
+}
+
+/// What serving a connection needs.
+struct Serving {
+    edge: Arc<Edge>,
+    connection: Connection,
+    patience: Patience,
+    /// Requests in flight at once.
+    room: usize,
+    /// Bytes the client may send for each request.
+    per_request: usize,
+}
+
+impl Serving {
+    /// Serves until the connection is to be closed, with this reason; None: it cannot be told any.
+    async fn run(
+        &self,
+        http2: &mut Http2<Stream, Bytes>,
+        requests: &mut JoinSet<Outcome>,
+        mut draining: watch::Receiver<bool>,
+    ) -> Option<Reason> {
+        let Self { edge, connection, patience, .. } = self;
+        let digest = Arc::new(Digest::default());
+        let mut conduct = Conduct::default();
+        let mut idle_until = Instant::now() + patience.idle;
+        let mut stopping = false;
+        let mut look = tokio::time::interval((patience.stuck / 4).max(LOOK_PAUSE_MIN));
+        loop {
+            let (has_room, is_idle) = (requests.len() < self.room, requests.is_empty());
+            let event = tokio::select! {
+                // Time comes before what clients send: there can always be more of that.
+                biased;
+                () = async { drop(draining.wait_for(|draining| *draining).await) }, if !stopping => {
+                    Event::Draining
+                }
+                () = sleep_until(idle_until), if is_idle => Event::Idle,
+                _ = look.tick() => Event::Look,
+                Some(ended) = requests.join_next() => {
+                    Event::Done(ended.unwrap_or(Outcome::Settled))
+                }
+                event = next(http2, &digest, has_room) => event,
+            };
+            match event {
+                Event::Ended(reason) => {
+                    conduct.is_flood = connection.allowance.is_exhausted();
+                    if !conduct.is_abusive() {
+                        self.note_violation(reason);
+                        return None;
+                    }
+                }
+                Event::Idle => return Some(Reason::NO_ERROR),
+                // Nothing was taken off our hands for too long: a reason would not be either.
+                Event::Look => {
+                    if connection.backlog.is_stuck(patience.stuck, patience.rate_min) {
+                        return None;
+                    }
+                }
+                Event::Draining => {
+                    http2.graceful_shutdown();
+                    stopping = true;
+                    idle_until = Instant::now() + patience.last;
+                }
+                Event::Done(outcome) => {
+                    conduct.cancelled += u32::from(matches!(outcome, Outcome::Cancelled));
+                    let wait = if stopping { patience.last } else { patience.idle };
+                    idle_until = Instant::now() + wait;
+                }
+                Event::Malformed => {
+                    edge.metrics.unrouted.with_label_values(&["malformed HTTP/2 request"]).inc();
+                    conduct.malformed += 1;
+                }
+                Event::Request(session) => {
+                    connection.allowance.grant(self.per_request);
+                    conduct.requests += 1;
+                    self.begin(*session, requests);
+                }
+            }
+            if conduct.is_abusive() {
+                self.note_violation(Some(Reason::ENHANCE_YOUR_CALM));
+                return Some(Reason::ENHANCE_YOUR_CALM);
+            }
+        }
+    }
+
+    fn begin(&self, session: HttpSession, requests: &mut JoinSet<Outcome>) {
+        let Ok(permit) = Arc::clone(&self.edge.streams).try_acquire_owned() else {
+            return refuse_stream(&self.edge, session);
+        };
+        let (edge, connection) = (Arc::clone(&self.edge), self.connection.clone());
+        requests.spawn(async move { serve_request(&edge, session, &connection, permit).await });
+    }
+
+    /// Takes note of a connection that ends for what its client did.
+    fn note_violation(&self, reason: Option<Reason>) {
+        let peer = self.connection.peer;
+        let what = match reason {
+            None => return,
+            Some(Reason::ENHANCE_YOUR_CALM) => {
+                tracing::warn!(?peer, "closed an abusive HTTP/2 connection");
+                "abusive HTTP/2 connection"
+            }
+            Some(reason) => {
+                tracing::debug!(?peer, %reason, "closed an HTTP/2 connection");
+                "HTTP/2 protocol error"
+            }
+        };
+        self.edge.metrics.unrouted.with_label_values(&[what]).inc();
+    }
 }
 
 fn options(limits: &Limits) -> H2Options {
@@ -157,22 +253,27 @@ fn options(limits: &Limits) -> H2Options {
 
 /// Drives the connection to the next request. Without room for one it is only driven, so that the
 /// requests in flight get on. Cancellation loses nothing.
-async fn next(http2: &mut Http2<Stream, bytes::Bytes>, digest: &Arc<Digest>, room: bool) -> Event {
+async fn next(http2: &mut Http2<Stream, Bytes>, digest: &Arc<Digest>, room: bool) -> Event {
     if !room {
-        // An error ends the connection like its end does.
-        let _ = poll_fn(|context| http2.poll_closed(context)).await;
-        return Event::Ended;
+        let ended = poll_fn(|context| http2.poll_closed(context)).await;
+        return Event::Ended(ended.err().and_then(|error| violation(&error)));
     }
     match HttpSession::from_h2_conn(http2, Arc::clone(digest)).await {
         Ok(Some(H2Accept::Session(session))) => Event::Request(Box::new(session)),
         Ok(Some(H2Accept::Rejected)) => Event::Malformed,
-        // Clients drop connections as they please.
-        Ok(None) | Err(_) => Event::Ended,
+        Ok(None) => Event::Ended(None),
+        Err(error) => Event::Ended(error.root_cause().downcast_ref().and_then(violation)),
     }
 }
 
+/// What the client did wrong, where that is why a connection ended. Clients drop connections as
+/// they please.
+fn violation(error: &h2::Error) -> Option<Reason> {
+    (error.is_library() && error.is_go_away()).then(|| error.reason()).flatten()
+}
+
 /// Says why the connection ends, to a client that still reads.
-async fn close(http2: &mut Http2<Stream, bytes::Bytes>, reason: Reason, limit: Duration) {
+async fn close(http2: &mut Http2<Stream, Bytes>, reason: Reason, limit: Duration) {
     http2.abrupt_shutdown(reason);
     // A client that does not read does not hear it.
     let _ = timeout(limit, poll_fn(|context| http2.poll_closed(context))).await;

@@ -1,7 +1,8 @@
-//! A client connection with an allowance for the bytes of a request's header.
+//! A client connection with an allowance for the bytes it may send.
 //!
 //! Pingora reads up to 1 MiB of header before it gives up. Ten thousand connections that send
-//! endless headers would be 10 GB, so the limit is enforced where the bytes come in.
+//! endless headers would be 10 GB, so the limit is enforced where the bytes come in. So is that on
+//! HTTP/2 frames that ask for nothing.
 
 use std::io;
 use std::net::SocketAddr;
@@ -20,7 +21,11 @@ use pingora::protocols::{
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// How many bytes may still be read while a header is awaited.
+/// For this many bytes sent to a client, it may send one more: the acknowledgements and window
+/// updates of HTTP/2 follow what was sent.
+const BYTES_SENT_PER_BYTE: usize = 8;
+
+/// How many bytes may still be read.
 #[derive(Debug, Default)]
 pub struct Allowance {
     left: AtomicUsize,
@@ -28,9 +33,15 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// A header is awaited: at most `bytes` from now on.
+    /// At most `bytes` from now on.
     pub fn limit(&self, bytes: usize) {
         self.left.store(bytes, Ordering::Relaxed);
+    }
+
+    /// As many more, unless there is no limit.
+    pub fn grant(&self, bytes: usize) {
+        let left = self.left.load(Ordering::Relaxed);
+        self.left.store(left.saturating_add(bytes), Ordering::Relaxed);
     }
 
     /// The header is there: read on.
@@ -44,39 +55,69 @@ impl Allowance {
     }
 }
 
-/// Since when a connection takes nothing of what is written to it.
+/// How a connection takes what is written to it.
+///
+/// Buffers and TLS below take some bytes at once, so a write that succeeds says little. Looked at
+/// is the time in which something waits to be flushed, and how much was taken in it.
 #[derive(Debug)]
-pub struct Stall {
+pub struct Backlog {
     opened: Instant,
-    /// Milliseconds from `opened`, plus one; 0 while writes get through.
+    /// Milliseconds from `opened`, plus one; 0 while nothing waits.
     since: AtomicU64,
+    /// Bytes taken from then on.
+    taken: AtomicUsize,
 }
 
-impl Default for Stall {
+impl Default for Backlog {
     fn default() -> Self {
-        Self { opened: Instant::now(), since: AtomicU64::new(0) }
+        let (since, taken) = Default::default();
+        Self { opened: Instant::now(), since, taken }
     }
 }
 
-impl Stall {
+impl Backlog {
     fn now(&self) -> u64 {
         u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1)
     }
 
-    fn note<T>(&self, write: Poll<T>) -> Poll<T> {
-        let stalled = self.since.load(Ordering::Relaxed) != 0;
-        if write.is_pending() != stalled {
-            let since = if stalled { 0 } else { self.now() };
-            self.since.store(since, Ordering::Relaxed);
+    fn note_write(&self, write: &Poll<io::Result<usize>>) {
+        match write {
+            Poll::Pending if self.since.load(Ordering::Relaxed) == 0 => self.look_again(),
+            Poll::Ready(Ok(taken)) => {
+                self.taken.fetch_add(*taken, Ordering::Relaxed);
+            }
+            _ => {}
         }
-        write
     }
 
-    /// Whether a write has been waiting for that long.
+    fn note_flush(&self, flush: &Poll<io::Result<()>>) {
+        match flush {
+            Poll::Pending if self.since.load(Ordering::Relaxed) == 0 => self.look_again(),
+            Poll::Pending => {}
+            Poll::Ready(_) => self.since.store(0, Ordering::Relaxed),
+        }
+    }
+
+    fn look_again(&self) {
+        self.since.store(self.now(), Ordering::Relaxed);
+        self.taken.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether something has been waiting for this long while less than so many bytes per second
+    /// were taken. Each such time is looked at by itself.
     #[must_use]
-    pub fn lasts(&self, limit: Duration) -> bool {
+    pub fn is_stuck(&self, time: Duration, rate_min: usize) -> bool {
         let since = self.since.load(Ordering::Relaxed);
-        since != 0 && Duration::from_millis(self.now().saturating_sub(since)) >= limit
+        let elapsed = Duration::from_millis(self.now().saturating_sub(since));
+        if since == 0 || elapsed < time {
+            return false;
+        }
+        let taken = self.taken.load(Ordering::Relaxed) as u128;
+        if taken * 1000 < rate_min as u128 * elapsed.as_millis() {
+            return true;
+        }
+        self.look_again();
+        false
     }
 }
 
@@ -87,7 +128,7 @@ pub struct ClientStream<S> {
     /// Bytes that were read already, to be read again.
     unread: Bytes,
     allowance: Arc<Allowance>,
-    stall: Arc<Stall>,
+    backlog: Arc<Backlog>,
     peer: Option<SocketAddr>,
 }
 
@@ -96,8 +137,8 @@ pub struct ClientStream<S> {
 pub struct Connection {
     /// The allowance its reads are charged to.
     pub allowance: Arc<Allowance>,
-    /// Whether what is written to it gets through.
-    pub stall: Arc<Stall>,
+    /// How it takes what is written to it.
+    pub backlog: Arc<Backlog>,
     /// The other end.
     pub peer: Option<SocketAddr>,
 }
@@ -107,7 +148,7 @@ impl<S> ClientStream<S> {
     pub fn new(inner: S, peer: Option<SocketAddr>) -> Self {
         let allowance = Arc::new(Allowance::default());
         allowance.lift();
-        Self { inner, unread: Bytes::new(), allowance, stall: Arc::default(), peer }
+        Self { inner, unread: Bytes::new(), allowance, backlog: Arc::default(), peer }
     }
 
     /// Puts bytes back in front of what is read next.
@@ -115,11 +156,19 @@ impl<S> ClientStream<S> {
         self.unread = bytes;
     }
 
+    fn note_write(&self, write: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        self.backlog.note_write(&write);
+        if let Poll::Ready(Ok(taken)) = &write {
+            self.allowance.grant(taken / BYTES_SENT_PER_BYTE);
+        }
+        write
+    }
+
     /// The facts that outlive the stream's type.
     pub fn connection(&self) -> Connection {
         Connection {
             allowance: Arc::clone(&self.allowance),
-            stall: Arc::clone(&self.stall),
+            backlog: Arc::clone(&self.backlog),
             peer: self.peer,
         }
     }
@@ -137,7 +186,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
         }
         if left == 0 {
             self.allowance.exhausted.store(true, Ordering::Relaxed);
-            return Poll::Ready(Err(io::Error::other("the request's header is too large")));
+            return Poll::Ready(Err(io::Error::other("more was sent than there is an answer to")));
         }
         let before = buffer.filled().len();
         let result = if self.unread.is_empty() {
@@ -162,7 +211,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let write = Pin::new(&mut self.inner).poll_write(context, bytes);
-        self.stall.note(write)
+        self.note_write(write)
     }
 
     fn poll_write_vectored(
@@ -171,7 +220,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let write = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
-        self.stall.note(write)
+        self.note_write(write)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -179,8 +228,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let write = Pin::new(&mut self.inner).poll_flush(context);
-        self.stall.note(write)
+        let flush = Pin::new(&mut self.inner).poll_flush(context);
+        self.backlog.note_flush(&flush);
+        flush
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
