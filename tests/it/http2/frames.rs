@@ -44,6 +44,14 @@ impl Frame {
         Some(u32::from_be_bytes(self.payload[at..at + 4].try_into().unwrap()))
     }
 
+    /// Whether nothing follows on its stream.
+    pub(super) fn ends_stream(&self) -> bool {
+        match self.kind {
+            HEADERS | DATA => self.flags & END_STREAM != 0,
+            kind => kind == RST_STREAM,
+        }
+    }
+
     /// The status in a HEADERS frame (RFC 7541). The tests allow no dynamic table.
     pub(super) fn status(&self) -> Option<u16> {
         let is_size_update = |&byte: &u8| byte & 0xe0 == 0x20;

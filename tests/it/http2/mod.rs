@@ -5,22 +5,28 @@
 //! | [`answers`] | Is every kind of answer the same as over HTTP/1? |
 //! | [`attempts`] | Requests of which each is judged by itself. |
 //! | [`client`] | The well-behaved client. |
+//! | [`drain`] | What becomes of connections when the process ends or its configuration changes? |
 //! | [`endings`] | How does an answer end that cannot be finished, and what of its siblings? |
 //! | [`fields`] | Is a request refused that could be understood in two ways? |
 //! | [`floods`] | Can a client keep the gateway busy with what asks for nothing? |
 //! | [`frames`], [`wire`] | The other client: frames by hand. |
 //! | [`headers`] | How large can a header be, whatever it is packed in? |
+//! | [`limits`] | How many requests at once? |
+//! | [`listeners`] | Is it spoken where it should be, and nowhere else? |
 //! | [`resets`] | Do streams that end as soon as they begin cost more than they should? |
 //! | [`slow`] | How long can a client take? |
 
 mod answers;
 mod attempts;
 mod client;
+mod drain;
 mod endings;
 mod fields;
 mod floods;
 mod frames;
 mod headers;
+mod limits;
+mod listeners;
 mod resets;
 mod slow;
 mod wire;

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 use tokio::io::{ReadHalf, WriteHalf};
 
-use super::frames::{ACK, DATA, END_STREAM, Frame, GOAWAY, HEADERS, RST_STREAM, SETTINGS};
+use super::frames::{ACK, Frame, GOAWAY, RST_STREAM, SETTINGS};
 use super::frames::{frame, setting};
 use crate::support::gateway::Gateway;
 use crate::support::within;
@@ -82,9 +82,9 @@ impl<S: AsyncRead + AsyncWrite> Wire<S> {
                 }
                 _ => {}
             }
-            if frame.stream == stream && matches!(frame.kind, HEADERS | DATA) {
+            if frame.stream == stream {
                 status = status.or(frame.status());
-                if frame.flags & END_STREAM != 0 {
+                if frame.ends_stream() {
                     return Answered(status.expect("a status"));
                 }
             }

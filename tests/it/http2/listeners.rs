@@ -1,0 +1,155 @@
+//! HTTP/2 on sockets: with TLS by ALPN, without by the first bytes.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use casgate::edge::stream::ClientStream;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::client::Http2;
+use super::frames::{frame, get};
+use super::wire::{Outcome, Wire};
+use crate::support::certificates::Authority;
+use crate::support::client::Client;
+use crate::support::content::Content;
+use crate::support::gateway::{Gateway, STREAM};
+use crate::support::storage::Storage;
+use crate::support::within;
+
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+async fn serving(listener: &str) -> (Content, Storage, Gateway, SocketAddr) {
+    let content = Content::sized(300_000);
+    let storage = Storage::holding(&content).await;
+    let secrets = tempfile::tempdir().unwrap();
+    let yaml = STREAM.yaml(&format!("http://{}", storage.address), &secrets);
+    let yaml = yaml.replace("listen: ['127.0.0.1:0']", &format!("listen: [{listener}]"));
+    let gateway = Gateway::of(&yaml);
+    let address = gateway.listen().await;
+    (content, storage, gateway, address)
+}
+
+async fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn both_protocols_without_tls() {
+    let (content, _storage, _gateway, address) =
+        serving("{ address: '127.0.0.1:0', http2: true }").await;
+    let mut first = Client::new(connect(address).await);
+    let second = Http2::over(connect(address).await).await;
+    for _ in 0..2 {
+        first.get(&content.path(), "").await;
+        assert!(first.response().await.body == content.bytes);
+        second.get(&content.path()).await.assert_is(200, &content.bytes);
+    }
+    // HTTP/1 requests that begin like the preface.
+    for (request, status) in [("PRI * HTTP/1.1\r\nHost: a\r\n\r\n", 404), ("P", 0), ("PRI", 0)] {
+        let mut client = Client::new(connect(address).await);
+        client.send(request).await;
+        if status > 0 {
+            assert_eq!(client.response().await.status, status, "{request:?}");
+        }
+    }
+    let mut client = Client::new(connect(address).await);
+    client.send("POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n").await;
+    assert_eq!(client.response().await.status, 404);
+}
+
+#[tokio::test]
+async fn a_preface_in_pieces() {
+    let (_, _storage, gateway, _) = serving("{ address: '127.0.0.1:0', http2: true }").await;
+    for piece in [1, 2, 23] {
+        // As many bytes fit as are sent at once, so each piece arrives by itself.
+        let (theirs_in, ours_out) = tokio::io::simplex(piece);
+        let (ours_in, theirs_out) = tokio::io::simplex(1024 * 1024);
+        let (edge, draining) = (Arc::clone(&gateway.edge), gateway.draining.subscribe());
+        tokio::spawn(async move {
+            let stream = ClientStream::new(tokio::io::join(theirs_in, theirs_out), None);
+            let limit = Duration::from_secs(30);
+            casgate::edge::server::serve_plain(&edge, stream, true, limit, draining).await;
+        });
+        let ours = tokio::io::join(ours_in, ours_out);
+        let mut wire = Wire::over(ours).await;
+        wire.send(get(1, "/nowhere")).await;
+        assert_eq!(wire.outcome(1).await, Outcome::Answered(404), "{piece}");
+    }
+}
+
+#[tokio::test]
+async fn a_preface_that_turns_out_to_be_none() {
+    let (_, storage, _gateway, address) = serving("{ address: '127.0.0.1:0', http2: true }").await;
+    for bytes in [&b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\rX"] {
+        let mut stream = connect(address).await;
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        within(stream.read_to_end(&mut answer)).await.unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 400 "), "{:?}", String::from_utf8_lossy(&answer));
+    }
+    assert_eq!(storage.counts().requests, 0);
+}
+
+#[tokio::test]
+async fn no_settings_after_the_preface() {
+    let (_, _storage, _gateway, address) = serving("{ address: '127.0.0.1:0', http2: true }").await;
+    let mut stream = connect(address).await;
+    stream.write_all(&[PREFACE, &frame(0, 0, 1, b"x")].concat()).await.unwrap();
+    let mut answer = Vec::new();
+    within(stream.read_to_end(&mut answer)).await.unwrap();
+    // GOAWAY is the last frame: the stream 0, then the last stream and PROTOCOL_ERROR.
+    assert!(answer.ends_with(&[0, 0, 0, 1]), "{answer:?}");
+}
+
+#[tokio::test]
+async fn not_where_it_is_not_spoken() {
+    let (_, _storage, _gateway, address) = serving("'127.0.0.1:0'").await;
+    let mut client = Client::new(connect(address).await);
+    client.send(PREFACE).await;
+    assert_eq!(client.response().await.status, 400);
+}
+
+async fn tls(address: SocketAddr, root: &str, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(root.as_bytes()).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    let name = ServerName::try_from("gateway.test").unwrap();
+    let connector = TlsConnector::from(Arc::new(config));
+    within(connector.connect(name, connect(address).await)).await.unwrap()
+}
+
+#[tokio::test]
+async fn both_protocols_with_tls() {
+    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
+    let (certificate, key) = authority.write(folder.path(), "gateway", &["gateway.test"]);
+    let (content, _storage, _gateway, address) = serving(&format!(
+        "{{ address: '127.0.0.1:0', tls: {{ certificates: [{{ certificate: {}, key: {} }}] }} }}",
+        certificate.display(),
+        key.display()
+    ))
+    .await;
+    let root = authority.pem();
+    let stream = tls(address, &root, &[b"h2", b"http/1.1"]).await;
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let client = Http2::over(stream).await;
+    client.get(&content.path()).await.assert_is(200, &content.bytes);
+    for protocols in [&[&b"http/1.1"[..]][..], &[]] {
+        let mut client = Client::new(tls(address, &root, protocols).await);
+        client.get(&content.path(), "").await;
+        assert!(client.response().await.body == content.bytes);
+    }
+}
