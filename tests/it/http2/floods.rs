@@ -2,8 +2,8 @@
 
 use super::client::Http2;
 use super::frames::{
-    CONTINUATION, DATA, END_HEADERS, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, PING, PRIORITY, SETTINGS,
-    WINDOW_UPDATE, block, codes, frame, get, get_block, setting,
+    CONTINUATION, DATA, END_HEADERS, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, PING, PRIORITY,
+    RST_STREAM, SETTINGS, WINDOW_UPDATE, block, codes, frame, get, get_block, setting,
 };
 use super::wire::{Outcome, Wire};
 use crate::support::answer::{Answer, Then};
@@ -103,4 +103,32 @@ async fn that_is_none() {
         wire.send(frame(PING, 0, 0, &[0; 8])).await;
         assert_eq!(wire.outcome(stream).await, Outcome::Answered(404));
     }
+}
+
+/// Nor are the window updates of a client that opens windows in small steps.
+#[tokio::test]
+async fn nor_are_the_updates_of_a_long_download() {
+    const STEP: usize = 200;
+    let content = Content::sized(16_000_000);
+    let (_storage, gateway) = before(&content).await;
+    let mut wire = Wire::to(&gateway).await;
+    wire.send(get(1, &content.path())).await;
+    let step = u32::try_from(STEP).unwrap().to_be_bytes();
+    let pair = [frame(WINDOW_UPDATE, 0, 0, &step), frame(WINDOW_UPDATE, 0, 1, &step)].concat();
+    let (mut received, mut updates) = (0, 0);
+    loop {
+        let frame = wire.next().await.expect("the rest of the download");
+        assert!(frame.kind != GOAWAY && frame.kind != RST_STREAM, "after {received} bytes");
+        if frame.kind == DATA {
+            received += frame.payload.len();
+        }
+        if frame.kind == DATA && frame.ends_stream() {
+            break;
+        }
+        let due = received / STEP - updates;
+        updates += due;
+        wire.send(pair.repeat(due)).await;
+    }
+    assert_eq!(received, content.bytes.len());
+    assert!(updates * pair.len() > 2_000_000);
 }

@@ -13,6 +13,7 @@
 //! | [`headers`] | How large can a header be, whatever it is packed in? |
 //! | [`limits`] | How many requests at once? |
 //! | [`listeners`] | Is it spoken where it should be, and nowhere else? |
+//! | [`memory`] | What do connections and streams cost that do nothing? |
 //! | [`resets`] | Do streams that end as soon as they begin cost more than they should? |
 //! | [`slow`] | How long can a client take? |
 
@@ -27,6 +28,7 @@ mod frames;
 mod headers;
 mod limits;
 mod listeners;
+mod memory;
 mod resets;
 mod slow;
 mod wire;
