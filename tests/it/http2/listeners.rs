@@ -1,6 +1,7 @@
 //! HTTP/2 on sockets: with TLS by ALPN, without by the first bytes.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,12 +25,15 @@ use crate::support::within;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// A listener without TLS that speaks both.
+const PLAIN: &str = "listen: [{ address: '127.0.0.1:0', http2: true }]";
+
 async fn serving(listener: &str) -> (Content, Storage, Gateway, SocketAddr) {
     let content = Content::sized(300_000);
     let storage = Storage::holding(&content).await;
     let secrets = tempfile::tempdir().unwrap();
     let yaml = STREAM.yaml(&format!("http://{}", storage.address), &secrets);
-    let yaml = yaml.replace("listen: ['127.0.0.1:0']", &format!("listen: [{listener}]"));
+    let yaml = yaml.replace("listen: ['127.0.0.1:0']", listener);
     let gateway = Gateway::of(&yaml);
     let address = gateway.listen().await;
     (content, storage, gateway, address)
@@ -43,8 +47,7 @@ async fn connect(address: SocketAddr) -> TcpStream {
 
 #[tokio::test]
 async fn both_protocols_without_tls() {
-    let (content, _storage, _gateway, address) =
-        serving("{ address: '127.0.0.1:0', http2: true }").await;
+    let (content, _storage, _gateway, address) = serving(PLAIN).await;
     let mut first = Client::new(connect(address).await);
     let second = Http2::over(connect(address).await).await;
     for _ in 0..2 {
@@ -67,7 +70,7 @@ async fn both_protocols_without_tls() {
 
 #[tokio::test]
 async fn a_preface_in_pieces() {
-    let (_, _storage, gateway, _) = serving("{ address: '127.0.0.1:0', http2: true }").await;
+    let (_, _storage, gateway, _) = serving(PLAIN).await;
     for piece in [1, 2, 23] {
         // As many bytes fit as are sent at once, so each piece arrives by itself.
         let (theirs_in, ours_out) = tokio::io::simplex(piece);
@@ -87,7 +90,7 @@ async fn a_preface_in_pieces() {
 
 #[tokio::test]
 async fn a_preface_that_turns_out_to_be_none() {
-    let (_, storage, _gateway, address) = serving("{ address: '127.0.0.1:0', http2: true }").await;
+    let (_, storage, _gateway, address) = serving(PLAIN).await;
     for bytes in [&b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n"[..], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\rX"] {
         let mut stream = connect(address).await;
         stream.write_all(bytes).await.unwrap();
@@ -100,7 +103,7 @@ async fn a_preface_that_turns_out_to_be_none() {
 
 #[tokio::test]
 async fn no_settings_after_the_preface() {
-    let (_, _storage, _gateway, address) = serving("{ address: '127.0.0.1:0', http2: true }").await;
+    let (_, _storage, _gateway, address) = serving(PLAIN).await;
     let mut stream = connect(address).await;
     stream.write_all(&[PREFACE, &frame(0, 0, 1, b"x")].concat()).await.unwrap();
     let mut answer = Vec::new();
@@ -111,13 +114,17 @@ async fn no_settings_after_the_preface() {
 
 #[tokio::test]
 async fn not_where_it_is_not_spoken() {
-    let (_, _storage, _gateway, address) = serving("'127.0.0.1:0'").await;
+    let (_, _storage, _gateway, address) = serving("listen: ['127.0.0.1:0']").await;
     let mut client = Client::new(connect(address).await);
     client.send(PREFACE).await;
     assert_eq!(client.response().await.status, 400);
 }
 
-async fn tls(address: SocketAddr, root: &str, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
+pub(super) async fn tls(
+    address: SocketAddr,
+    root: &str,
+    protocols: &[&[u8]],
+) -> TlsStream<TcpStream> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(root.as_bytes()).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -132,17 +139,21 @@ async fn tls(address: SocketAddr, root: &str, protocols: &[&[u8]]) -> TlsStream<
     within(connector.connect(name, connect(address).await)).await.unwrap()
 }
 
+/// A listener with TLS as YAML, whose certificate is in this folder, and whom to trust.
+pub(super) fn listen_with_tls(folder: &Path) -> (String, String) {
+    let authority = Authority::new();
+    let (certificate, key) = authority.write(folder, "gateway", &["gateway.test"]);
+    let (certificate, key) = (certificate.display(), key.display());
+    let certificates = format!("[{{ certificate: {certificate}, key: {key} }}]");
+    let tls = format!("tls: {{ certificates: {certificates} }}");
+    (format!("listen: [{{ address: '127.0.0.1:0', {tls} }}]"), authority.pem())
+}
+
 #[tokio::test]
 async fn both_protocols_with_tls() {
-    let (folder, authority) = (tempfile::tempdir().unwrap(), Authority::new());
-    let (certificate, key) = authority.write(folder.path(), "gateway", &["gateway.test"]);
-    let (content, _storage, _gateway, address) = serving(&format!(
-        "{{ address: '127.0.0.1:0', tls: {{ certificates: [{{ certificate: {}, key: {} }}] }} }}",
-        certificate.display(),
-        key.display()
-    ))
-    .await;
-    let root = authority.pem();
+    let folder = tempfile::tempdir().unwrap();
+    let (listener, root) = listen_with_tls(folder.path());
+    let (content, _storage, _gateway, address) = serving(&listener).await;
     let stream = tls(address, &root, &[b"h2", b"http/1.1"]).await;
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let client = Http2::over(stream).await;

@@ -67,7 +67,7 @@ async fn idle_connections() {
 async fn answers_that_wait_for_their_clients() {
     const STREAMS: usize = 100;
     const ALLOWED: usize = 200;
-    let content = Content::sized(10_000_000);
+    let content = Content::sized(1_000_000);
     let storage = Storage::holding(&content).await;
     let limits = format!("http2_streams: {ALLOWED}");
     let running = Running::before(&storage, Settings { limits: &limits, ..STREAM });

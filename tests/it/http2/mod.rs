@@ -16,6 +16,7 @@
 //! | [`memory`] | What do connections and streams cost that do nothing? |
 //! | [`resets`] | Do streams that end as soon as they begin cost more than they should? |
 //! | [`slow`] | How long can a client take? |
+//! | [`sockets`] | And behind buffers, TLS and a real socket? |
 
 mod answers;
 mod attempts;
@@ -31,4 +32,5 @@ mod listeners;
 mod memory;
 mod resets;
 mod slow;
+mod sockets;
 mod wire;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncWriteExt as _, BufWriter};
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::interval;
 
 use super::client::Http2;
@@ -10,7 +10,6 @@ use super::frames::{
     CANCEL, END_STREAM, HEADERS, NO_ERROR, PING, WINDOW_UPDATE, frame, get, get_block, setting,
 };
 use super::wire::{Outcome, Wire};
-use crate::support::answer::{Answer, Then};
 use crate::support::content::Content;
 use crate::support::gateway::{Gateway, STREAM, Settings};
 use crate::support::storage::Storage;
@@ -175,28 +174,4 @@ async fn a_slow_stream_leaves_the_others_alone() {
     }
     drop((stuck, client));
     gateway.idle().await;
-}
-
-/// There is a request in flight all the time, so the connection is not idle.
-#[tokio::test]
-async fn what_a_buffer_takes_the_client_does_not() {
-    let storage = Storage::scripted(|_| Answer::nothing(Then::Stall)).await;
-    let timeouts = "header: 300ms, storage_first_byte: 1h";
-    let gateway = Settings { timeouts, ..STREAM }.before(&storage);
-    let (ours, theirs) = tokio::io::duplex(64);
-    gateway.serve_http2(BufWriter::with_capacity(4096, theirs));
-    let mut wire = Wire::over(ours).await;
-    wire.send(get(1, &Content::of("").path())).await;
-    storage.until(|counts| counts.requests == 1).await;
-    // Each acknowledgement is 17 bytes: the buffer takes them for half a minute.
-    let mut beat = interval(Duration::from_millis(100));
-    let chatter = async {
-        while wire.writing.write_all(&frame(PING, 0, 0, &[0; 8])).await.is_ok() {
-            beat.tick().await;
-        }
-    };
-    within(chatter).await;
-    storage.until(|counts| counts.ended == 1).await;
-    gateway.idle().await;
-    assert_eq!(gone(&gateway), 1);
 }
