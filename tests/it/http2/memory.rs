@@ -31,7 +31,7 @@ impl Running {
         let file = secrets.path().join("casgate.yaml");
         std::fs::write(&file, yaml).unwrap();
         let process = Process::start(&file);
-        let address = process.address().parse().unwrap();
+        let address = process.address;
         Self { _secrets: secrets, process, address }
     }
 

@@ -98,11 +98,6 @@ impl Process {
         exchange(self.address, request)
     }
 
-    /// Where it serves.
-    pub(crate) fn address(&self) -> &str {
-        &self.address
-    }
-
     /// The memory it really uses.
     pub(crate) fn resident_bytes(&self) -> usize {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
