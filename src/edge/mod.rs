@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod framing;
+pub mod gathering;
 pub mod http1;
 pub mod http2;
 pub mod identity;

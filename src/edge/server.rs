@@ -11,22 +11,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pingora::protocols::IO;
-use tokio::io::{AsyncReadExt as _, BufWriter};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::gathering::GatheringWriter;
 use super::stream::ClientStream;
 use super::{Edge, http1, http2};
 use crate::plan::{HTTP2, Listener};
 
 /// A pause after `accept` failed for want of file descriptors: without it the loop would spin.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Puts the head of an answer and a short body into one packet. Longer writes pass it by.
-const WRITE_BUFFER_BYTES: usize = 4096;
 
 /// What a client that knows of HTTP/2 sends first (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -103,7 +101,7 @@ async fn serve_accepted(
     let (limit, http2) = (plan.timeouts.header, *http2);
     let Some(tls) = tls.clone() else {
         drop(plan);
-        let stream = buffered(stream, peer);
+        let stream = gathering(stream, peer);
         return serve_plain(edge, stream, http2, limit, draining).await;
     };
     drop(plan);
@@ -111,7 +109,7 @@ async fn serve_accepted(
     let error = match shaken {
         Ok(Ok(stream)) => {
             let speaks_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP2);
-            let stream = buffered(stream, peer);
+            let stream = gathering(stream, peer);
             return match speaks_http2 {
                 true => http2::serve(edge, stream, draining).await,
                 false => http1::serve(edge, stream, draining).await,
@@ -124,8 +122,8 @@ async fn serve_accepted(
     tracing::debug!(%peer, error, "TLS handshake failed");
 }
 
-fn buffered<S: tokio::io::AsyncWrite>(stream: S, peer: SocketAddr) -> ClientStream<BufWriter<S>> {
-    ClientStream::new(BufWriter::with_capacity(WRITE_BUFFER_BYTES, stream), Some(peer))
+fn gathering<S>(stream: S, peer: SocketAddr) -> ClientStream<GatheringWriter<S>> {
+    ClientStream::new(GatheringWriter::new(stream), Some(peer))
 }
 
 /// Serves a connection without TLS. Where HTTP/2 is spoken too, the first bytes tell.
