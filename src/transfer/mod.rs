@@ -1,4 +1,4 @@
-//! Bytes between storage and client, over Pingora's pooled sessions.
+//! Bytes between storage and client, over Pingora's sessions.
 //!
 //! A transfer is one loop ([`copy`]) over a [`Transfer`]: head, prefix, source, suffix, check. It
 //! holds one read buffer of 64 KiB, whatever the size of the content.
@@ -6,6 +6,7 @@
 pub mod check;
 pub mod client;
 pub mod download;
+pub mod idle;
 pub mod peer;
 mod signing;
 pub mod storage;

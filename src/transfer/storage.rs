@@ -7,11 +7,12 @@ use http::{HeaderMap, StatusCode};
 use pingora::connectors::{ConnectorOptions, TransportConnector};
 use pingora::http::RequestHeader;
 use pingora::protocols::http::v1::client::HttpSession;
-use pingora::upstreams::peer::PeerOptions;
+use pingora::upstreams::peer::{Peer as _, PeerOptions};
 use pingora::{BError, ErrorType};
 use prometheus::Histogram;
 use tokio::time::timeout;
 
+use super::idle::IdleConnections;
 use super::peer::StoragePeer;
 use crate::bucket::object;
 use crate::bucket::{Bucket, Signed, answer};
@@ -26,19 +27,20 @@ const INTERIM_ANSWERS_MAX: usize = 4;
 
 /// Sends requests. Shared by all requests of a process.
 pub struct StorageClient {
-    pool: Arc<TransportConnector>,
+    connector: Arc<TransportConnector>,
+    idle: Arc<IdleConnections>,
     options: Arc<PeerOptions>,
     first_byte: Duration,
     read: Duration,
-    idle: Duration,
+    idle_life: Duration,
 }
 
 /// The head of an answer, and the way to its body.
 pub struct Answer {
     session: Box<HttpSession>,
-    peer: StoragePeer,
-    pool: Arc<TransportConnector>,
-    idle: Duration,
+    destination: u64,
+    idle: Arc<IdleConnections>,
+    idle_life: Duration,
     remaining: u64,
     began: Instant,
     body_seconds: Histogram,
@@ -63,29 +65,35 @@ impl StorageClient {
     /// A client with an empty pool.
     #[must_use]
     pub fn new(limits: &Limits, timeouts: &Timeouts) -> Self {
-        let pool = ConnectorOptions::new(limits.idle_storage_connections);
-        Self::over(Arc::new(TransportConnector::new(Some(pool))), timeouts)
+        // Its own pool stays empty.
+        let connector = TransportConnector::new(Some(ConnectorOptions::new(1)));
+        let idle = IdleConnections::new(limits.idle_storage_connections);
+        Self::over(Arc::new(connector), Arc::new(idle), timeouts)
     }
 
     /// A client with the same pool and other time limits.
     #[must_use]
     pub fn with_timeouts(&self, timeouts: &Timeouts) -> Self {
-        Self::over(Arc::clone(&self.pool), timeouts)
+        Self::over(Arc::clone(&self.connector), Arc::clone(&self.idle), timeouts)
     }
 
-    fn over(pool: Arc<TransportConnector>, timeouts: &Timeouts) -> Self {
+    fn over(
+        connector: Arc<TransportConnector>,
+        idle: Arc<IdleConnections>,
+        timeouts: &Timeouts,
+    ) -> Self {
         let mut options = PeerOptions::new();
         options.connection_timeout = Some(timeouts.storage_connect);
         options.total_connection_timeout = Some(timeouts.storage_connect);
         options.read_timeout = Some(timeouts.storage_read);
         options.write_timeout = Some(timeouts.storage_read);
-        options.idle_timeout = Some(timeouts.storage_idle);
         Self {
-            pool,
+            connector,
+            idle,
             options: Arc::new(options),
             first_byte: timeouts.storage_first_byte,
             read: timeouts.storage_read,
-            idle: timeouts.storage_idle,
+            idle_life: timeouts.storage_idle,
         }
     }
 
@@ -102,7 +110,7 @@ impl StorageClient {
         signed: &Signed,
     ) -> Result<Answer, Error> {
         let mut peer = self.peer(signed)?;
-        if let Some(stream) = self.pool.reused_stream(&peer).await {
+        if let Some(stream) = self.idle.take(peer.reuse_hash()) {
             let session = HttpSession::new_with_options(stream, &peer);
             match self.exchange(bucket, session, &peer, signed).await {
                 Err(failure) if failure.is_dead_connection() => {
@@ -134,7 +142,7 @@ impl StorageClient {
 
     async fn connect(&self, bucket: &Bucket, peer: &StoragePeer) -> Result<HttpSession, Failure> {
         let began = Instant::now();
-        let stream = self.pool.new_stream(peer).await;
+        let stream = self.connector.new_stream(peer).await;
         let stream = stream.map_err(|error| Failure::of("connecting", error))?;
         bucket.metrics.connect_seconds.observe(began.elapsed().as_secs_f64());
         Ok(HttpSession::new_with_options(stream, peer))
@@ -167,9 +175,9 @@ impl StorageClient {
         bucket.metrics.answers(status).inc();
         Ok(Answer {
             session: Box::new(session),
-            peer: peer.clone(),
-            pool: Arc::clone(&self.pool),
-            idle: self.idle,
+            destination: peer.reuse_hash(),
+            idle: Arc::clone(&self.idle),
+            idle_life: self.idle_life,
             remaining: 0,
             began: Instant::now(),
             body_seconds: bucket.metrics.body_seconds.clone(),
@@ -308,10 +316,9 @@ impl Answer {
     pub async fn release(mut self) {
         self.body_seconds.observe(self.began.elapsed().as_secs_f64());
         self.session.respect_keepalive();
-        let Self { session, peer, pool, idle, .. } = self;
+        let Self { session, destination, idle, idle_life, .. } = self;
         if let Some(stream) = session.reuse().await {
-            use pingora::upstreams::peer::Peer as _;
-            pool.release_stream(stream, peer.reuse_hash(), Some(idle));
+            idle.put(destination, stream, idle_life);
         }
     }
 }
