@@ -1,13 +1,14 @@
 //! The claims of a JWT (RFC 7519 section 4): those we judge as types, all of them as a value for
 //! the rules.
 
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cel::Value;
 use cel::common::value::Val;
 use cel::objects::Map;
 
-use super::{json, malformed, refused};
+use super::{Grant, json, malformed, refused};
 use crate::error::Error;
 
 /// 9999-01-01T00:00:00Z. Later dates are mistakes, milliseconds taken for seconds above all.
@@ -21,6 +22,7 @@ pub(super) struct Claims {
     not_before: Option<SystemTime>,
     value: Box<dyn Val>,
     size: usize,
+    granted: OnceLock<(Arc<str>, Grant)>,
 }
 
 impl Claims {
@@ -41,7 +43,8 @@ impl Claims {
         numeric_date(&object, "iat")?;
         let value = Box::<dyn Val>::try_from(Value::Map(object))
             .map_err(|_| malformed("the token's payload cannot be evaluated"))?;
-        Ok(Self { issuer, audience, expires, not_before, value, size: payload.len() })
+        let (size, granted) = (payload.len(), OnceLock::new());
+        Ok(Self { issuer, audience, expires, not_before, value, size, granted })
     }
 
     /// `iss`
@@ -62,6 +65,16 @@ impl Claims {
     /// `nbf`
     pub(super) fn not_before(&self) -> Option<SystemTime> {
         self.not_before
+    }
+
+    /// What these rules granted before. Rules see nothing but claims, so they would again.
+    pub(super) fn granted(&self, rules: &str) -> Option<&Grant> {
+        self.granted.get().filter(|(of, _)| **of == *rules).map(|(_, grant)| grant)
+    }
+
+    /// Keeps what rules granted. Only the first is kept: a token is mostly used for one thing.
+    pub(super) fn set_granted(&self, rules: &Arc<str>, grant: &Grant) {
+        let _ = self.granted.set((Arc::clone(rules), grant.clone()));
     }
 
     /// The length of their JSON in bytes, to which the memory they take is in proportion.

@@ -62,6 +62,8 @@ struct JwtPolicy {
     issuers: Vec<Arc<Issuer>>,
     tenant: Option<Rule>,
     read: Rule,
+    /// The text of both, by which their verdicts are remembered.
+    rules: Arc<str>,
     memory: Arc<VerdictMemory>,
 }
 
@@ -83,7 +85,9 @@ impl Policy {
         read: Rule,
         memory: Arc<VerdictMemory>,
     ) -> Self {
-        Self(Access::Jwt(Box::new(JwtPolicy { issuers, tenant, read, memory })))
+        // Quoted, the second is always the last line, so that no other pair has the same text.
+        let rules = format!("{}\n{:?}", read.text(), tenant.as_ref().map(Rule::text)).into();
+        Self(Access::Jwt(Box::new(JwtPolicy { issuers, tenant, read, rules, memory })))
     }
 
     /// Whether every grant of this policy names a tenant.
@@ -156,6 +160,9 @@ impl JwtPolicy {
     }
 
     fn grant(&self, claims: &Claims) -> Result<Grant, Error> {
+        if let Some(grant) = claims.granted(&self.rules) {
+            return Ok(grant.clone());
+        }
         if !self.read.permits(claims)? {
             return Err(Error::Forbidden("the read rule does not permit it".into()));
         }
@@ -163,7 +170,9 @@ impl JwtPolicy {
             Some(rule) => Some(rule.tenant(claims)?),
             None => None,
         };
-        Ok(Grant::of_token(tenant, claims.expires()))
+        let grant = Grant::of_token(tenant, claims.expires());
+        claims.set_granted(&self.rules, &grant);
+        Ok(grant)
     }
 }
 

@@ -37,7 +37,10 @@ static STANDARD: LazyLock<Arc<Env>> = LazyLock::new(|| {
 
 /// A compiled program whose only variable is `claims`.
 #[derive(Debug)]
-pub struct Rule(Program);
+pub struct Rule {
+    text: String,
+    program: Program,
+}
 
 impl Rule {
     /// Compiles a program.
@@ -53,17 +56,22 @@ impl Rule {
         std::thread::Builder::new()
             .name("rule-compiler".to_owned())
             .stack_size(COMPILER_STACK_BYTES)
-            .spawn(move || Self::compile_here(&text))
+            .spawn(move || Self::compile_here(text))
             .map_err(|error| format!("no thread to compile the rule on: {error}"))?
             .join()
             .map_err(|_| "the rule cannot be compiled".to_owned())?
     }
 
     /// Needs a large stack, to take apart a tree that is too deep as well as to build it.
-    fn compile_here(text: &str) -> Result<Self, String> {
-        let program = STANDARD.compile(text).map_err(|errors| first(&errors))?;
+    fn compile_here(text: String) -> Result<Self, String> {
+        let program = STANDARD.compile(&text).map_err(|errors| first(&errors))?;
         check(program.expression(), &Scope::Global, DEPTH_MAX)?;
-        Ok(Self(program))
+        Ok(Self { text, program })
+    }
+
+    /// The program as it was written. It decides alone what the rule yields for some claims.
+    pub(super) fn text(&self) -> &str {
+        &self.text
     }
 
     /// Whether the claims may read.
@@ -100,7 +108,7 @@ impl Rule {
         let claims = Variables { claims: claims.value() };
         let mut context = Context::with_env(Arc::clone(&STANDARD));
         context.set_variable_resolver(&claims);
-        match Value::resolve_val(self.0.expression(), &context) {
+        match Value::resolve_val(self.program.expression(), &context) {
             Ok(value) => read(&*value),
             Err(error) => Err(Error::Forbidden(reason(&error).into())),
         }

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 /// The longest name of a tenant, in bytes. S3 keys end at 1,024 and the rest needs room.
 const BYTES_MAX: usize = 255;
@@ -6,7 +7,7 @@ const BYTES_MAX: usize = 255;
 /// The name of a tenant, safe as one segment of a key: 1 to 255 bytes, no control characters, no
 /// `/` or `\`, neither `.` nor `..`. It is never normalized: what a rule yields is what keys hold.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Tenant(Box<str>);
+pub struct Tenant(Arc<str>);
 
 /// The text cannot name a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -35,6 +35,18 @@ impl Sha256Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Appends the 64 digits.
+    pub fn push_hex(&self, out: &mut String) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 64];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        // Digits are UTF-8.
+        out.push_str(std::str::from_utf8(&text).unwrap_or_default());
+    }
+
     /// The raw digest.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
@@ -50,13 +62,9 @@ impl From<[u8; 32]> for Sha256Digest {
 
 impl fmt::Display for Sha256Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; 64];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-        }
-        formatter.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        let mut text = String::with_capacity(64);
+        self.push_hex(&mut text);
+        formatter.write_str(&text)
     }
 }
 

@@ -20,7 +20,12 @@ impl ContentId {
     /// names exactly one sequence of bytes, so it is its own validator.
     #[must_use]
     pub fn etag(&self) -> String {
-        format!("\"{self}\"")
+        let Self::Sha256(digest) = self;
+        let mut etag = String::with_capacity("\"sha256:\"".len() + 64);
+        etag.push_str("\"sha256:");
+        digest.push_hex(&mut etag);
+        etag.push('"');
+        etag
     }
 
     /// The digest the bytes must have.

@@ -49,7 +49,17 @@ pub fn request_id(plan: &Plan, headers: &HeaderMap, peer: Option<IpAddr>) -> Str
 
 /// 16 hexadecimal digits that name the process, 8 that count its requests.
 fn new_id() -> String {
-    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one("process"));
+    static PROCESS: LazyLock<String> =
+        LazyLock::new(|| format!("{:016x}", RandomState::new().hash_one("process")));
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    format!("{:016x}{:08x}", *PROCESS, NEXT.fetch_add(1, Ordering::Relaxed))
+    // The digits of the process's name never change.
+    let mut id = String::with_capacity(24);
+    id.push_str(&PROCESS);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    for place in (0..8).rev() {
+        let digit = (number >> (4 * place)) & 0xf;
+        // Below 16 every number is a digit.
+        id.extend(char::from_digit(digit as u32, 16));
+    }
+    id
 }

@@ -1,5 +1,8 @@
 //! Percent-encoding and hexadecimal, in the one form SigV4 signs.
 
+const LOWER_CASE: &[u8; 16] = b"0123456789abcdef";
+const UPPER_CASE: &[u8; 16] = b"0123456789ABCDEF";
+
 /// Bytes that RFC 3986 section 2.3 calls unreserved: the only ones SigV4 leaves as they are.
 const UNRESERVED: [bool; 256] = {
     let mut table = [false; 256];
@@ -49,7 +52,8 @@ fn encode(text: &str, kept: &[bool; 256], out: &mut String) {
             out.push_str(&text[copied..index]);
         }
         out.push('%');
-        push_hex_byte(byte, b"0123456789ABCDEF", out);
+        out.push(char::from(UPPER_CASE[usize::from(byte >> 4)]));
+        out.push(char::from(UPPER_CASE[usize::from(byte & 0x0f)]));
         copied = index + 1;
     }
     if copied < text.len() {
@@ -57,15 +61,18 @@ fn encode(text: &str, kept: &[bool; 256], out: &mut String) {
     }
 }
 
-/// Appends `bytes` as lower-case hexadecimal.
+/// Appends bytes as lower-case hexadecimal digits.
 pub(super) fn push_hex(bytes: &[u8], out: &mut String) {
     out.reserve(2 * bytes.len());
-    for byte in bytes {
-        push_hex_byte(*byte, b"0123456789abcdef", out);
+    // As one string of up to 32 bytes at a time: pushing digits one by one costs ten times as much.
+    let mut digits = [0; 64];
+    for bytes in bytes.chunks(digits.len() / 2) {
+        let digits = &mut digits[..2 * bytes.len()];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+            pair[0] = LOWER_CASE[usize::from(byte >> 4)];
+            pair[1] = LOWER_CASE[usize::from(byte & 0x0f)];
+        }
+        // Digits are UTF-8.
+        out.push_str(std::str::from_utf8(digits).unwrap_or_default());
     }
-}
-
-fn push_hex_byte(byte: u8, digits: &[u8; 16], out: &mut String) {
-    out.push(char::from(digits[usize::from(byte >> 4)]));
-    out.push(char::from(digits[usize::from(byte & 0x0f)]));
 }
