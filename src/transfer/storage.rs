@@ -214,11 +214,12 @@ async fn read_error_body(session: &mut HttpSession, body: &mut Vec<u8>) -> bool 
 }
 
 fn request_head(signed: &Signed) -> Result<RequestHeader, BError> {
-    let size = Some(signed.headers.len());
-    let mut head = RequestHeader::build(signed.method.clone(), signed.target.as_bytes(), size)?;
-    for (name, value) in &signed.headers {
-        head.append_header(name, value)?;
-    }
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    parts.method = signed.method.clone();
+    // Inserted one by one they would be hashed a second time, and their names kept in two forms.
+    parts.headers = signed.headers.clone();
+    let mut head = RequestHeader::from(parts);
+    head.set_raw_path(signed.target.as_bytes())?;
     Ok(head)
 }
 
