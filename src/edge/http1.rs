@@ -24,14 +24,15 @@ where
 {
     let _counted = Counted::new(&edge.metrics.connections);
     let connection: Connection = stream.connection();
-    let mut session = ServerSession::new_http1(Box::new(stream));
+    // Boxed, since it is handed from function to function and more than a kilobyte large.
+    let mut session = Box::new(ServerSession::new_http1(Box::new(stream)));
     loop {
         let Some(answered) = serve_request(edge, session, &connection, &mut draining).await else {
             return;
         };
         let Ok(Some(reusable)) = answered.finish().await else { return };
         let (stream, _) = reusable.into_parts();
-        session = ServerSession::new_http1(stream);
+        session = Box::new(ServerSession::new_http1(stream));
     }
 }
 
@@ -39,10 +40,10 @@ where
 /// dropped as it is: an unfinished answer must not look finished.
 async fn serve_request(
     edge: &Edge,
-    mut session: ServerSession,
+    mut session: Box<ServerSession>,
     connection: &Connection,
     draining: &mut watch::Receiver<bool>,
-) -> Option<ServerSession> {
+) -> Option<Box<ServerSession>> {
     let waiting = edge.serving();
     let head = read_head(&waiting.plan, &mut session, connection, draining).await?;
     // What it waited by may be outdated by now.
@@ -105,7 +106,7 @@ async fn read_head(
 async fn refuse_malformed(
     edge: &Edge,
     plan: &Plan,
-    mut session: ServerSession,
+    mut session: Box<ServerSession>,
     malformed: Malformed,
 ) {
     edge.metrics.unrouted.with_label_values(&[malformed.reason]).inc();
@@ -123,7 +124,7 @@ async fn refuse_malformed(
 }
 
 /// Ends an answer that was sent whole.
-async fn finish(plan: &Plan, client: Client) -> Option<ServerSession> {
+async fn finish(plan: &Plan, client: Client) -> Option<Box<ServerSession>> {
     let mut session = client.into_session();
     // It may have to wait for a client that reads nothing.
     let finished = timeout(plan.timeouts.header, session.finish_body()).await;

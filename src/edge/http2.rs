@@ -300,7 +300,7 @@ async fn serve_request(
 ) -> Outcome {
     let serving = edge.serving();
     let plan = Arc::clone(&serving.plan);
-    let session = ServerSession::new_http2(session);
+    let session = Box::new(ServerSession::new_http2(session));
     let head = session.req_header().as_ref().clone();
     if let Err(malformed) = framing::check_http2(&head) {
         edge.metrics.unrouted.with_label_values(&[malformed.reason]).inc();
@@ -330,7 +330,7 @@ async fn serve_request(
     }
 }
 
-async fn refuse(plan: &Plan, session: ServerSession, refusal: Reply) -> Outcome {
+async fn refuse(plan: &Plan, session: Box<ServerSession>, refusal: Reply) -> Outcome {
     let mut client = Edge::client(session, plan);
     // The client may be gone; there is nobody else to tell.
     let _ = client.reply(refusal).await;

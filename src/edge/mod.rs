@@ -94,7 +94,7 @@ impl Edge {
     }
 
     /// Takes a session whose request was read and found sound.
-    fn client(session: ServerSession, plan: &Plan) -> Client {
+    fn client(session: Box<ServerSession>, plan: &Plan) -> Client {
         Client::new(session, plan.timeouts.header, bytes(plan.limits.send_rate_min))
     }
 

@@ -120,11 +120,11 @@ impl Drop for Open<'_> {
 /// the answer with it.
 ///
 /// Where a body or a next request begins is not asked: the bytes are read and not understood.
-pub(super) async fn linger(mut session: ServerSession, plan: &Plan) {
+pub(super) async fn linger(mut session: Box<ServerSession>, plan: &Plan) {
     let read = async {
         // It flushes first, and a client that reads nothing would hold it for ever.
         session.shutdown().await;
-        let ServerSession::H1(session) = session else { return };
+        let ServerSession::H1(session) = *session else { return };
         let mut bytes = session.into_inner().take(plan.limits.drain_size.as_u64());
         let _ = copy(&mut bytes, &mut sink()).await;
     };

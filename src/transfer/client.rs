@@ -79,7 +79,7 @@ impl Progress {
 
 /// A client connection while its request is answered.
 pub struct Client {
-    session: ServerSession,
+    session: Box<ServerSession>,
     watched: bool,
     write_timeout: Duration,
     send_rate_min: usize,
@@ -91,7 +91,11 @@ impl Client {
     /// Takes a session whose request was read. `write_timeout` bounds the sending of a head, and
     /// `send_rate_min`, in bytes per second, that of a body.
     #[must_use]
-    pub fn new(mut session: ServerSession, write_timeout: Duration, send_rate_min: usize) -> Self {
+    pub fn new(
+        mut session: Box<ServerSession>,
+        write_timeout: Duration,
+        send_rate_min: usize,
+    ) -> Self {
         session.set_min_send_rate(Some(send_rate_min));
         // While a body is unread, what arrives on HTTP/1 is body; then nobody can tell whether the
         // client is still there, and the connection is closed after the answer anyway.
@@ -154,7 +158,7 @@ impl Client {
         if bytes.is_empty() {
             return Ok(());
         }
-        match &mut self.session {
+        match &mut *self.session {
             // HTTP/1 writes from the buffer storage was read into; nothing is copied.
             ServerSession::H1(session) => {
                 session.write_body(bytes).await?;
@@ -194,7 +198,7 @@ impl Client {
 
     /// The session back, for whoever ends or reuses the connection.
     #[must_use]
-    pub fn into_session(self) -> ServerSession {
+    pub fn into_session(self) -> Box<ServerSession> {
         self.session
     }
 }
