@@ -2,26 +2,26 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prometheus::{GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{Gauge, GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 use super::{counters, registered};
 
 /// The metrics of all issuers.
-pub(super) struct Issuers {
+pub(super) struct IssuersMetrics {
     fetches: IntCounterVec,
     keys: IntGaugeVec,
     fetched: GaugeVec,
 }
 
-/// The metrics of one issuer.
+/// The metrics of one issuer, looked up once.
 pub struct IssuerMetrics {
     issuer: String,
     fetches: IntCounterVec,
     keys: IntGauge,
-    fetched: prometheus::Gauge,
+    fetched: Gauge,
 }
 
-impl Issuers {
+impl IssuersMetrics {
     pub(super) fn new(registry: &Registry) -> Self {
         let labels = &["issuer"];
         let keys = Opts::new("casgate_issuer_keys", "Usable keys the issuer had when last fetched");

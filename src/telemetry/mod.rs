@@ -4,10 +4,11 @@ pub mod access;
 pub mod credentials;
 pub mod issuers;
 pub mod log;
+pub mod reloads;
+pub mod storage;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::StatusCode;
 use prometheus::core::Collector;
 use prometheus::{
     Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
@@ -17,6 +18,9 @@ use prometheus::{
 use crate::error::Kind;
 use crate::plan::Plan;
 use credentials::{BucketCredentialsMetrics, CredentialsMetrics};
+use issuers::{IssuerMetrics, IssuersMetrics};
+use reloads::ReloadMetrics;
+use storage::{BucketMetrics, StorageMetrics};
 
 /// Durations from a memory hit to a slow first byte, in seconds.
 const SECONDS: &[f64] = &[
@@ -34,7 +38,7 @@ pub struct Metrics {
     verdict_memory: IntCounterVec,
     object_memory: IntCounterVec,
     storage: StorageMetrics,
-    issuers: issuers::Issuers,
+    issuers: IssuersMetrics,
     credentials: CredentialsMetrics,
     /// Requests refused before a route was known, by reason.
     pub unrouted: IntCounterVec,
@@ -131,7 +135,7 @@ impl Metrics {
                 &["bucket", "result"],
             ),
             storage: StorageMetrics::new(&registry),
-            issuers: issuers::Issuers::new(&registry),
+            issuers: IssuersMetrics::new(&registry),
             credentials: CredentialsMetrics::new(&registry),
             unrouted: counters(
                 "casgate_unrouted_total",
@@ -193,7 +197,7 @@ impl Metrics {
 
     /// The metrics of one issuer whose keys are fetched.
     #[must_use]
-    pub fn issuer(&self, issuer: &str) -> issuers::IssuerMetrics {
+    pub fn issuer(&self, issuer: &str) -> IssuerMetrics {
         self.issuers.issuer(issuer)
     }
 
@@ -221,119 +225,6 @@ impl Metrics {
         }
         // Encoding fails only for a metric without a family, and every one of ours has one.
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
-    }
-}
-
-/// The metrics of reloads.
-pub struct ReloadMetrics {
-    /// Reloads that took effect.
-    pub applied: IntCounter,
-    /// Reloads that were refused; the configuration before stays in use.
-    pub refused: IntCounter,
-    /// Whether the file as it is now is the configuration in use: 1, or 0.
-    pub up_to_date: IntGauge,
-}
-
-impl ReloadMetrics {
-    fn new(registry: &Registry) -> Self {
-        let results = counters(
-            registry,
-            "casgate_reloads_total",
-            "Changes of the configuration by result: applied or refused",
-            &["result"],
-        );
-        let up_to_date = registered(
-            registry,
-            IntGauge::new(
-                "casgate_configuration_up_to_date",
-                "1: the file is the configuration in use; 0: it was refused",
-            ),
-        );
-        up_to_date.set(1);
-        Self {
-            applied: results.with_label_values(&["applied"]),
-            refused: results.with_label_values(&["refused"]),
-            up_to_date,
-        }
-    }
-}
-
-/// The metrics of the way to storage, by bucket.
-struct StorageMetrics {
-    seconds: HistogramVec,
-    answers: IntCounterVec,
-    retries: IntCounterVec,
-}
-
-/// The metrics of one bucket, looked up once.
-#[derive(Debug)]
-pub struct BucketMetrics {
-    /// Time to open a connection.
-    pub connect_seconds: Histogram,
-    /// Time from a request to the head of its answer.
-    pub head_seconds: Histogram,
-    /// Time from there to the end of the body.
-    pub body_seconds: Histogram,
-    /// Requests sent again because a reused connection was dead.
-    pub retries: IntCounter,
-    /// Requests that got no answer.
-    pub unanswered: IntCounter,
-    ok: IntCounter,
-    partial: IntCounter,
-    answers: IntCounterVec,
-    bucket: String,
-}
-
-impl BucketMetrics {
-    /// The counter of answers with this status.
-    #[must_use]
-    pub fn answers(&self, status: StatusCode) -> IntCounter {
-        match status {
-            StatusCode::OK => self.ok.clone(),
-            StatusCode::PARTIAL_CONTENT => self.partial.clone(),
-            other => self.answers.with_label_values(&[self.bucket.as_str(), other.as_str()]),
-        }
-    }
-}
-
-impl StorageMetrics {
-    fn new(registry: &Registry) -> Self {
-        Self {
-            seconds: histograms(
-                registry,
-                "casgate_storage_duration_seconds",
-                "Time spent with storage by phase: connect, head (request to answer), body",
-                &["bucket", "phase"],
-            ),
-            answers: counters(
-                registry,
-                "casgate_storage_answers_total",
-                "Answers of storage by status; none where there was no answer",
-                &["bucket", "status"],
-            ),
-            retries: counters(
-                registry,
-                "casgate_storage_retries_total",
-                "Requests sent again because a reused connection was dead",
-                &["bucket"],
-            ),
-        }
-    }
-
-    fn bucket(&self, bucket: &str) -> BucketMetrics {
-        let seconds = |phase: &str| self.seconds.with_label_values(&[bucket, phase]);
-        let answers = |status: &str| self.answers.with_label_values(&[bucket, status]);
-        BucketMetrics {
-            connect_seconds: seconds("connect"),
-            head_seconds: seconds("head"),
-            body_seconds: seconds("body"),
-            retries: self.retries.with_label_values(&[bucket]),
-            unanswered: answers("none"),
-            ok: answers("200"),
-            partial: answers("206"),
-            answers: self.answers.clone(),
-            bucket: bucket.to_owned(),
-        }
     }
 }
 
