@@ -7,12 +7,13 @@ mod files;
 mod issuers;
 mod listeners;
 mod pem;
+mod problems;
 mod remote_keys;
 mod routes;
 mod secrets;
+mod sections;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,13 +22,15 @@ use ipnet::IpNet;
 
 use crate::auth::{Issuer, Policy, VerdictMemory};
 use crate::bucket::Bucket;
-use crate::config::{Config, Limits, Log, Section, Shutdown, Timeouts};
+use crate::config::{Config, Limits, Log, Shutdown, Timeouts};
 use crate::content::layout::Layout;
 use crate::dialect::Dialect;
 use crate::jwks::Source;
 use crate::telemetry::{Metrics, RouteMetrics};
 pub use files::{Files, ReadFile, Stamp};
 pub use listeners::{HTTP2, Listener};
+pub use problems::Problem;
+use problems::Problems;
 
 /// Everything requests are answered by. Immutable.
 pub struct Plan {
@@ -96,24 +99,6 @@ pub enum Delivery {
     RedirectFrom(u64),
 }
 
-/// Something wrong in the configuration, and where.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The place, such as `routes[1].bucket`.
-    pub path: String,
-    /// What is wrong with it.
-    pub message: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.path.as_str() {
-            "" => formatter.write_str(&self.message),
-            path => write!(formatter, "{path}: {}", self.message),
-        }
-    }
-}
-
 impl Plan {
     /// Compiles a configuration. Reads the files and environment variables that secrets, keys and
     /// certificates come from, and nothing else.
@@ -137,28 +122,36 @@ impl Plan {
         metrics: &Metrics,
         earlier: Option<&Self>,
     ) -> Result<Self, Vec<Problem>> {
-        let mut problems = Problems { files, ..Problems::default() };
+        let mut problems = Problems::after_reading(files);
         bounds::check(&config.limits, &config.timeouts, &mut problems);
         let public_origin = public_origin(config.public_url.as_deref(), &mut problems);
         let size = config.limits.remembered_verdicts;
         let verdicts = earlier.map(|earlier| &earlier.verdicts).filter(|it| it.size() == size);
         let verdicts = verdicts.map_or_else(|| Arc::new(VerdictMemory::new(size)), Arc::clone);
 
-        let mut buckets =
-            sections(config.buckets, "buckets", &mut problems, |name, bucket, problems| {
+        let mut buckets = sections::compile(
+            config.buckets,
+            "buckets",
+            &mut problems,
+            |name, bucket, problems| {
                 buckets::compile(name, bucket, &config.limits, metrics, problems)
-            });
+            },
+        );
         let mut key_sources = BTreeMap::new();
         let earlier_sources = earlier.map(|earlier| &earlier.key_sources);
-        let mut issuers =
-            sections(config.issuers, "issuers", &mut problems, |name, issuer, problems| {
+        let mut issuers = sections::compile(
+            config.issuers,
+            "issuers",
+            &mut problems,
+            |name, issuer, problems| {
                 let earlier = earlier_sources.and_then(|sources| sources.get(name));
                 let sources = issuers::Sources { compiled: &mut key_sources, earlier };
                 issuers::compile(name, issuer, metrics, sources, problems)
-            });
+            },
+        );
         if let Some(earlier) = earlier {
-            take_over(&mut buckets, &earlier.buckets, Bucket::is_same);
-            take_over(&mut issuers, &earlier.issuers, Issuer::is_same);
+            sections::take_over(&mut buckets, &earlier.buckets, Bucket::is_same);
+            sections::take_over(&mut issuers, &earlier.issuers, Issuer::is_same);
         }
         let context = routes::Context {
             public_origin: public_origin.as_deref(),
@@ -167,40 +160,15 @@ impl Plan {
             verdicts: &verdicts,
             metrics,
         };
-        let mut routes = HashMap::new();
-        let mut paths = HashSet::new();
-        if config.routes.is_empty() {
-            problems.add("routes", "there is none, so nothing could be served");
-        }
-        for (index, section) in config.routes.into_iter().enumerate() {
-            let at = format!("routes[{index}]");
-            let Some(route) = problems.valid(&at, section) else { continue };
-            if !paths.insert(route.path.clone()) {
-                let message = format!("\"{}\" is the path of an earlier route", route.path);
-                problems.add(&format!("{at}.path"), message);
-            }
-            if let Some(route) = routes::compile(&at, route, &context, &mut problems) {
-                routes.insert(route.path.clone(), Arc::new(route));
-            }
-        }
-        if config.listen.is_empty() {
-            problems.add("listen", "there is no address to serve on");
-        }
-        let mut listeners = Vec::new();
-        for (index, listener) in config.listen.iter().enumerate() {
-            listeners.extend(listeners::compile(
-                &format!("listen[{index}]"),
-                listener,
-                &mut problems,
-            ));
-        }
+        let routes = routes::compile(config.routes, &context, &mut problems);
+        let listeners = listeners::compile(&config.listen, &mut problems);
         let (warnings, files) = problems.finish()?;
         Ok(Self {
             listeners,
             admin: config.admin,
             trusted_proxies: config.trusted_proxies,
-            buckets: compiled(buckets),
-            issuers: compiled(issuers),
+            buckets: sections::compiled(buckets),
+            issuers: sections::compiled(issuers),
             routes,
             key_sources,
             verdicts,
@@ -238,47 +206,6 @@ impl Plan {
     }
 }
 
-/// Entries by name; None where an entry exists and is wrong, so that nobody who refers to it is
-/// told that it does not exist.
-type Compiled<T> = BTreeMap<String, Option<Arc<T>>>;
-
-fn sections<C, T>(
-    sections: BTreeMap<String, Section<C>>,
-    what: &str,
-    problems: &mut Problems,
-    mut compile: impl FnMut(&str, C, &mut Problems) -> Option<T>,
-) -> Compiled<T> {
-    sections
-        .into_iter()
-        .map(|(name, section)| {
-            let at = format!("{what}.{name}");
-            let entry =
-                problems.valid(&at, section).and_then(|entry| compile(&name, entry, problems));
-            (name, entry.map(Arc::new))
-        })
-        .collect()
-}
-
-/// Puts entries of an earlier plan in the place of those that are the same.
-fn take_over<T>(
-    entries: &mut Compiled<T>,
-    earlier: &BTreeMap<String, Arc<T>>,
-    is_same: impl Fn(&T, &T) -> bool,
-) {
-    for (name, entry) in entries {
-        if let (Some(entry), Some(earlier)) = (entry, earlier.get(name))
-            && is_same(entry, earlier)
-        {
-            *entry = Arc::clone(earlier);
-        }
-    }
-}
-
-/// The entries of sections without problems.
-fn compiled<T>(sections: Compiled<T>) -> BTreeMap<String, Arc<T>> {
-    sections.into_iter().filter_map(|(name, entry)| Some((name, entry?))).collect()
-}
-
 fn public_origin(url: Option<&str>, problems: &mut Problems) -> Option<String> {
     let text = url?;
     let parsed = crate::bucket::endpoint::Origin::parse(text);
@@ -286,56 +213,4 @@ fn public_origin(url: Option<&str>, problems: &mut Problems) -> Option<String> {
         .map_err(|message| problems.add("public_url", message))
         .ok()
         .map(|origin| origin.to_string())
-}
-
-/// The list under construction.
-#[derive(Default)]
-struct Problems {
-    fatal: Vec<Problem>,
-    warnings: Vec<Problem>,
-    files: Files,
-}
-
-impl Problems {
-    fn add(&mut self, path: &str, message: impl Into<String>) {
-        self.fatal.push(Problem { path: path.to_owned(), message: message.into() });
-    }
-
-    fn warn(&mut self, path: &str, message: impl Into<String>) {
-        self.warnings.push(Problem { path: path.to_owned(), message: message.into() });
-    }
-
-    /// The value, or a problem at `path`.
-    fn check<T, E: fmt::Display>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
-        result.map_err(|error| self.add(path, error.to_string())).ok()
-    }
-
-    fn valid<T>(&mut self, path: &str, section: Section<T>) -> Option<T> {
-        match section {
-            Section::Valid(entry) => Some(entry),
-            Section::Invalid(misfit) => {
-                let dot = if misfit.path.is_empty() { "" } else { "." };
-                self.add(&[path, dot, &misfit.path].concat(), misfit.message);
-                None
-            }
-        }
-    }
-
-    /// The warnings and the files that were read, if that is all.
-    fn finish(self) -> Result<(Vec<Problem>, Vec<ReadFile>), Vec<Problem>> {
-        match self.fatal.is_empty() {
-            true => Ok((self.warnings, self.files.into_vec())),
-            false => Err(self.fatal),
-        }
-    }
-}
-
-/// "no bucket is called ..., there are ...": the message for a name that leads nowhere.
-fn unknown<T>(what: &str, name: &str, known: &Compiled<T>) -> String {
-    let mut message = format!("no {what} is called \"{name}\"");
-    if !known.is_empty() {
-        let names: Vec<_> = known.keys().map(String::as_str).collect();
-        message.push_str(&format!(" (there is {})", names.join(", ")));
-    }
-    message
 }

@@ -65,7 +65,7 @@ mod tests {
     fn places(limits: &Limits, timeouts: &Timeouts) -> Vec<String> {
         let mut problems = Problems::default();
         check(limits, timeouts, &mut problems);
-        problems.fatal.into_iter().map(|problem| problem.path).collect()
+        problems.finish().err().into_iter().flatten().map(|problem| problem.path).collect()
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::bucket::memory::ObjectMemory;
 use crate::bucket::sigv4::{Signer, encode_key_path};
 use crate::config::{self, Addressing, AssumeRole, Limits, SecretSource};
 use crate::telemetry::Metrics;
+use crate::telemetry::credentials::BucketCredentialsMetrics;
 
 pub(super) fn compile(
     name: &str,
@@ -27,29 +28,14 @@ pub(super) fn compile(
     problems: &mut Problems,
 ) -> Option<Bucket> {
     let at = |key: &str| format!("buckets.{name}.{key}");
-    let text = bucket.endpoint.unwrap_or_else(|| aws_endpoint(&bucket.region));
+    let text = bucket.endpoint.clone().unwrap_or_else(|| aws_endpoint(&bucket.region));
     let server = problems.check(&at("endpoint"), Origin::parse(&text));
-    let public = match bucket.public_endpoint {
-        Some(text) => problems.check(&at("public_endpoint"), Origin::parse(&text)),
+    let public = match &bucket.public_endpoint {
+        Some(text) => problems.check(&at("public_endpoint"), Origin::parse(text)),
         None => server.clone(),
     };
     let credentials_metrics = metrics.credentials(name);
-    let fixed = |credentials| Source::fixed(name, credentials, credentials_metrics.clone());
-    let credentials = match &bucket.credentials {
-        config::Credentials::Environment => {
-            problems.check(&at("credentials"), environment()).map(fixed)
-        }
-        config::Credentials::Static(keys) => {
-            static_credentials(&at("credentials.static"), keys, problems).map(fixed)
-        }
-        config::Credentials::Aws(aws) => {
-            if let Some(role) = &aws.assume_role {
-                check_role(&at("credentials.aws.assume_role"), role, problems);
-            }
-            let chain = Chain::new(aws.clone(), &bucket.region);
-            Some(Source::refreshed(name, chain, credentials_metrics.clone()))
-        }
-    };
+    let credentials = credentials(name, &bucket, &credentials_metrics, problems);
     if let Err(message) = check_name(&bucket.bucket) {
         problems.add(&at("bucket"), message);
         return None;
@@ -97,6 +83,29 @@ pub(super) fn compile(
         metrics: metrics.bucket(name),
         credentials_metrics,
     })
+}
+
+fn credentials(
+    name: &str,
+    bucket: &config::Bucket,
+    metrics: &BucketCredentialsMetrics,
+    problems: &mut Problems,
+) -> Option<Source> {
+    let at = format!("buckets.{name}.credentials");
+    let fixed = |credentials| Source::fixed(name, credentials, metrics.clone());
+    match &bucket.credentials {
+        config::Credentials::Environment => problems.check(&at, environment()).map(fixed),
+        config::Credentials::Static(keys) => {
+            static_credentials(&format!("{at}.static"), keys, problems).map(fixed)
+        }
+        config::Credentials::Aws(aws) => {
+            if let Some(role) = &aws.assume_role {
+                check_role(&format!("{at}.aws.assume_role"), role, problems);
+            }
+            let chain = Chain::new(aws.clone(), &bucket.region);
+            Some(Source::refreshed(name, chain, metrics.clone()))
+        }
+    }
 }
 
 /// AWS's own endpoint of a region (AWS, "Amazon S3 endpoints and quotas").

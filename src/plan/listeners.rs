@@ -32,11 +32,17 @@ const HTTP1: &[u8] = b"http/1.1";
 /// HTTP/2 in ALPN (RFC 9113 section 3.1).
 pub const HTTP2: &[u8] = b"h2";
 
-pub(super) fn compile(
-    at: &str,
-    listener: &config::Listener,
-    problems: &mut Problems,
-) -> Option<Listener> {
+/// All listeners, in their order.
+pub(super) fn compile(listeners: &[config::Listener], problems: &mut Problems) -> Vec<Listener> {
+    if listeners.is_empty() {
+        problems.add("listen", "there is no address to serve on");
+    }
+    let listeners = listeners.iter().enumerate();
+    let compiled = listeners.map(|(index, it)| one(&format!("listen[{index}]"), it, problems));
+    compiled.flatten().collect()
+}
+
+fn one(at: &str, listener: &config::Listener, problems: &mut Problems) -> Option<Listener> {
     let config::Listener { address, tls, http2 } = listener;
     let tls = match tls {
         None => None,

@@ -1,11 +1,13 @@
 //! `routes[*]`
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Compiled, Delivery, Problems, Route, unknown};
+use super::sections::{Compiled, unknown};
+use super::{Delivery, Problems, Route};
 use crate::auth::{Issuer, Policy, Rule, VerdictMemory};
 use crate::bucket::Bucket;
-use crate::config;
+use crate::config::{self, Section};
 use crate::content::layout::Layout;
 use crate::dialect::Dialect;
 use crate::dialect::chainloop::{Chainloop, Login};
@@ -20,7 +22,31 @@ pub(super) struct Context<'a> {
     pub(super) metrics: &'a Metrics,
 }
 
+/// All routes, by their path.
 pub(super) fn compile(
+    sections: Vec<Section<config::Route>>,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> HashMap<String, Arc<Route>> {
+    if sections.is_empty() {
+        problems.add("routes", "there is none, so nothing could be served");
+    }
+    let (mut routes, mut paths) = (HashMap::new(), HashSet::new());
+    for (index, section) in sections.into_iter().enumerate() {
+        let at = format!("routes[{index}]");
+        let Some(route) = problems.valid(&at, section) else { continue };
+        if !paths.insert(route.path.clone()) {
+            let message = format!("\"{}\" is the path of an earlier route", route.path);
+            problems.add(&format!("{at}.path"), message);
+        }
+        if let Some(route) = one(&at, route, context, problems) {
+            routes.insert(route.path.clone(), Arc::new(route));
+        }
+    }
+    routes
+}
+
+fn one(
     at: &str,
     route: config::Route,
     context: &Context<'_>,
