@@ -29,6 +29,7 @@
 //! | [`transfer`] | the copy loop between storage and client |
 //! | [`reply`] | answers made here, and the headers all dialects share |
 //! | [`error`] | `Error` for the log, `Kind` for machines |
+//! | `backoff` | pauses between attempts, for whoever fetches in the background |
 //! | [`telemetry`] | metrics, access log, the process's own log |
 //!
 //! # What never happens
@@ -86,6 +87,7 @@
 //!   memory (`benches/README.md`).
 
 pub mod auth;
+mod backoff;
 pub mod bucket;
 pub mod cli;
 pub mod conditions;

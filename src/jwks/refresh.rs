@@ -1,7 +1,6 @@
 //! When keys are fetched: on a schedule, and on request.
 
 use std::future::Future;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -10,6 +9,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::problem::{Cause, FetchError};
 use super::{Source, fetch};
 use crate::auth::{Attendance, KeySet};
+use crate::backoff::{self, Spread};
 use crate::error::with_causes;
 
 /// The pause after a first failure; it doubles with each further one.
@@ -131,7 +131,8 @@ impl Schedule {
             tracing::debug!(issuer, keys, skipped, "the issuer's keys are fetched");
         }
         // Up to a tenth earlier, so that many gateways do not ask together.
-        let pause = source.specification.refresh.mul_f64(1.0 - 0.1 * chance());
+        let refresh = source.specification.refresh;
+        let pause = refresh - Spread::random().over(refresh / 10);
         *self = Self { due: Some(Instant::now() + pause), cooled: self.cooled, ..Self::default() };
     }
 
@@ -151,14 +152,8 @@ impl Schedule {
             tracing::debug!(issuer, error = text, "cannot fetch the issuer's keys");
         }
         self.failures = self.failures.saturating_add(1);
-        let doubled = RETRY_MIN.saturating_mul(1 << (self.failures - 1).min(16));
-        let longest = doubled.min(RETRY_MAX).min(source.specification.refresh);
-        self.due = Some(Instant::now() + longest.mul_f64(1.0 - 0.5 * chance()));
+        let longest = RETRY_MAX.min(source.specification.refresh);
+        let pause = backoff::doubled(self.failures, RETRY_MIN, longest);
+        self.due = Some(Instant::now() + Spread::random().over(pause));
     }
-}
-
-/// Any number from 0 to 1.
-fn chance() -> f64 {
-    let number = u32::try_from(RandomState::new().hash_one("jitter") >> 32).unwrap_or(u32::MAX);
-    f64::from(number) / f64::from(u32::MAX)
 }

@@ -1,7 +1,8 @@
 //! When to ask for credentials: arithmetic of times, nothing else.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::time::{Duration, SystemTime};
+
+use crate::backoff::{self, Spread};
 
 /// How long before their end credentials are replaced at the earliest. The services hand out the
 /// next ones some minutes ahead (AWS, "Retrieve security credentials from instance metadata": at
@@ -36,8 +37,7 @@ pub(super) fn refresh_at(
 
 /// The pause after the `failures`th failure in a row.
 pub(super) fn pause_after_failure(failures: u32, spread: Spread) -> Duration {
-    let doubled = PAUSE_MIN.saturating_mul(1 << failures.saturating_sub(1).min(8));
-    spread.over(doubled.min(PAUSE_MAX)).max(PAUSE_MIN)
+    spread.over(backoff::doubled(failures, PAUSE_MIN, PAUSE_MAX)).max(PAUSE_MIN)
 }
 
 /// The pause after an answer with the credentials that are there already. It gets shorter with
@@ -50,22 +50,6 @@ pub(super) fn pause_unchanged(life: Option<Duration>) -> Duration {
 /// then there is no telling how long ago that was.
 pub(super) fn remaining(began: SystemTime, pause: Duration, now: SystemTime) -> Duration {
     now.duration_since(began).map_or(Duration::ZERO, |passed| pause.saturating_sub(passed))
-}
-
-/// A number from 0 to 255 that differs from process to process.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Spread(pub(super) u8);
-
-impl Spread {
-    /// Any number. The standard library's hash keys are random, which is all that is needed.
-    pub(super) fn random() -> Self {
-        Self(RandomState::new().hash_one(0).to_be_bytes()[0])
-    }
-
-    /// Between half and all of a time.
-    fn over(self, time: Duration) -> Duration {
-        time / 2 + time / 2 * u32::from(self.0) / 255
-    }
 }
 
 #[cfg(test)]
@@ -93,7 +77,7 @@ mod tests {
     #[test]
     fn pauses_grow_to_a_limit() {
         let pause = |failures| pause_after_failure(failures, Spread(255)).as_secs();
-        assert_eq!([0, 1, 2, 3, 4, 5, 6, u32::MAX].map(pause), [1, 1, 2, 4, 8, 15, 15, 15]);
+        assert_eq!([1, 2, 5, u32::MAX].map(pause), [1, 2, 15, 15]);
         assert_eq!(pause_after_failure(1, Spread(0)), PAUSE_MIN);
         let unchanged = |life| pause_unchanged(Some(Duration::from_secs(life))).as_secs();
         assert_eq!([0, 8, 60, 3600].map(unchanged), [1, 2, 15, 30]);

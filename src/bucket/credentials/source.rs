@@ -21,8 +21,8 @@ use aws_credential_types::provider::ProvideCredentials;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-use super::schedule::{self, Spread};
-use super::{Credentials, chain};
+use super::{Credentials, chain, schedule};
+use crate::backoff::Spread;
 use crate::bucket::clock::Evidence;
 use crate::error::{Error, Kind};
 use crate::telemetry::credentials::BucketCredentialsMetrics;
