@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::stand_ins::{
-    Accepted, Gateway, SECRET, container, http, instance, json, json_text, rfc3339, signer,
+    Accepted, Gateway, SECRET, container, instance, json, json_text, rfc3339, session, signer,
     storage, sts_text, variables,
 };
 use crate::support::answer::{Answer, Then};
 use crate::support::content::Content;
 use crate::support::gateway::STREAM;
-use crate::support::storage::Storage;
+use crate::support::server::Server;
 
 const JSON: &str = "application/json";
 
 fn ok(body: &str) -> Answer {
-    http("200 OK", JSON, body)
+    Answer::document("200 OK", JSON, body)
 }
 
 /// Every way to answer with something else, by name.
@@ -24,11 +24,11 @@ fn wrong_answers() -> Vec<(&'static str, Answer)> {
     let without = |part: &str| good.replace(part, "\"Other\":");
     let milliseconds = good.replace(&format!("\"{}\"", rfc3339(3600)), "4070908800000");
     vec![
-        ("500 with credentials", http("500 Internal Server Error", JSON, &good)),
-        ("403 with credentials", http("403 Forbidden", JSON, &good)),
+        ("500 with credentials", Answer::document("500 Internal Server Error", JSON, &good)),
+        ("403 with credentials", Answer::document("403 Forbidden", JSON, &good)),
         ("an error with status 200", ok(r#"{"Code":"Failed","Message":"no role"}"#)),
         ("an error and credentials", ok(&good.replace("Success", "AssumeRoleUnauthorizedAccess"))),
-        ("HTML", http("200 OK", "text/html", "<html><body>Sign in</body></html>")),
+        ("HTML", Answer::document("200 OK", "text/html", "<html><body>Sign in</body></html>")),
         ("nothing", ok("")),
         ("null", ok("null")),
         ("a part of it", ok(&good[..good.len() - 20])),
@@ -53,10 +53,10 @@ fn wrong_answers() -> Vec<(&'static str, Answer)> {
 }
 
 /// A container endpoint that answers like this until it is repaired.
-async fn broken(answer: Answer) -> (Storage, Arc<AtomicBool>) {
+async fn broken(answer: Answer) -> (Server, Arc<AtomicBool>) {
     let repaired = Arc::new(AtomicBool::new(false));
     let is_repaired = Arc::clone(&repaired);
-    let endpoint = Storage::scripted(move |_| match is_repaired.load(Ordering::Relaxed) {
+    let endpoint = Server::scripted(move |_| match is_repaired.load(Ordering::Relaxed) {
         true => json("ASIARIGHT", 3600),
         false => answer.clone(),
     });
@@ -106,7 +106,7 @@ async fn an_endpoint_that_hangs_holds_nobody_for_long() {
 async fn an_endpoint_that_is_not_there_may_come() {
     let content = Content::of("content");
     let storage = storage(&content, &Accepted::only("ASIARIGHT")).await;
-    let gone = Storage::scripted(|_| json("ASIARIGHT", 3600)).await;
+    let gone = Server::scripted(|_| json("ASIARIGHT", 3600)).await;
     let variables = container(&gone);
     drop(gone);
     let gateway = Gateway::start(&STREAM, &storage, "{}", &variables);
@@ -120,9 +120,9 @@ async fn an_endpoint_that_comes_and_goes_is_not_noticed() {
     let storage = storage(&content, &Accepted::only("ASIAGOOD")).await;
     let turn = AtomicUsize::new(0);
     // Every second answer is wrong, and lives are short enough for the next one to be needed soon.
-    let endpoint = Storage::scripted(move |_| match turn.fetch_add(1, Ordering::Relaxed) % 2 {
+    let endpoint = Server::scripted(move |_| match turn.fetch_add(1, Ordering::Relaxed) % 2 {
         0 => json("ASIAGOOD", 10),
-        _ => http("404 Not Found", "text/html", "<html>"),
+        _ => Answer::document("404 Not Found", "text/html", "<html>"),
     })
     .await;
     let gateway = Gateway::start(&STREAM, &storage, "{}", &container(&endpoint));
@@ -140,9 +140,9 @@ async fn old_credentials_serve_to_their_end() {
     let content = Content::of("content");
     let storage = storage(&content, &Accepted::only("ASIAOLD")).await;
     let turn = AtomicUsize::new(0);
-    let endpoint = Storage::scripted(move |_| match turn.fetch_add(1, Ordering::Relaxed) {
+    let endpoint = Server::scripted(move |_| match turn.fetch_add(1, Ordering::Relaxed) {
         0 => json("ASIAOLD", 8),
-        _ => http("404 Not Found", "text/html", "<html>"),
+        _ => Answer::document("404 Not Found", "text/html", "<html>"),
     })
     .await;
     let gateway = Gateway::start(&STREAM, &storage, "{}", &container(&endpoint));
@@ -159,19 +159,20 @@ async fn old_credentials_serve_to_their_end() {
 
 /// Every way for IMDS to have no credentials: for the session, the name of the role and its keys.
 fn broken_imds() -> Vec<(&'static str, [Answer; 3])> {
-    let session =
-        || http("200 OK", "text/plain\r\nx-aws-ec2-metadata-token-ttl-seconds: 21600", "s");
-    let role = || http("200 OK", "text/plain", "reader");
+    let role = || Answer::document("200 OK", "text/plain", "reader");
     let keys = || json("ASIAWRONG", 3600);
     let failed = r#"{"Code":"AssumeRoleUnauthorizedAccess","Message":"no trust"}"#;
     vec![
-        ("sessions are refused", [http("403 Forbidden", "text/plain", ""), role(), keys()]),
+        ("sessions are refused", [Answer::status("403 Forbidden"), role(), keys()]),
         ("a session's answer that ran out of hops", [Answer::nothing(Then::Stall), role(), keys()]),
-        ("the first version only", [http("404 Not Found", "text/plain", ""), role(), keys()]),
-        ("no role", [session(), http("404 Not Found", "text/plain", ""), keys()]),
-        ("an error with status 200", [session(), role(), http("200 OK", JSON, failed)]),
-        ("HTML", [session(), role(), http("200 OK", "text/html", "<html>")]),
-        ("a server error", [session(), role(), http("500 Oh", JSON, &json_text("ASIAWRONG", ""))]),
+        ("the first version only", [Answer::status("404 Not Found"), role(), keys()]),
+        ("no role", [session(), Answer::status("404 Not Found"), keys()]),
+        ("an error with status 200", [session(), role(), Answer::document("200 OK", JSON, failed)]),
+        ("HTML", [session(), role(), Answer::document("200 OK", "text/html", "<html>")]),
+        (
+            "a server error",
+            [session(), role(), Answer::document("500 Oh", JSON, json_text("ASIAWRONG", ""))],
+        ),
     ]
 }
 
@@ -183,7 +184,7 @@ async fn no_answer_of_imds_but_credentials_is_taken_for_them() {
         let content = content.clone();
         running.spawn(async move {
             let storage = storage(&content, &Accepted::only("ASIAWRONG")).await;
-            let imds = Storage::scripted(move |seen| {
+            let imds = Server::scripted(move |seen| {
                 let [session, role, keys] = &answers;
                 match seen.target.as_str() {
                     "/latest/api/token" => session.clone(),
@@ -211,16 +212,19 @@ async fn no_answer_of_sts_but_credentials_is_taken_for_them() {
                    <Message>Token expired</Message></Error></ErrorResponse>";
     let xml = "text/xml";
     let answers = [
-        ("an expired identity", http("400 Bad Request", xml, refusal)),
-        ("a refusal with status 200", http("200 OK", xml, refusal)),
-        ("HTML", http("200 OK", "text/html", "<html><body>Sign in</body></html>")),
-        ("a part of it", http("200 OK", xml, &good[..good.len() / 2])),
-        ("nothing", http("200 OK", xml, "")),
-        ("no secret", http("200 OK", xml, &good.replace("SecretAccessKey", "Other"))),
-        ("an end in the past", http("200 OK", xml, &sts_text(action, "ASIAWRONG", &rfc3339(-1)))),
+        ("an expired identity", Answer::document("400 Bad Request", xml, refusal)),
+        ("a refusal with status 200", Answer::document("200 OK", xml, refusal)),
+        ("HTML", Answer::document("200 OK", "text/html", "<html><body>Sign in</body></html>")),
+        ("a part of it", Answer::document("200 OK", xml, &good[..good.len() / 2])),
+        ("nothing", Answer::document("200 OK", xml, "")),
+        ("no secret", Answer::document("200 OK", xml, good.replace("SecretAccessKey", "Other"))),
+        (
+            "an end in the past",
+            Answer::document("200 OK", xml, sts_text(action, "ASIAWRONG", &rfc3339(-1))),
+        ),
         (
             "an end in milliseconds",
-            http("200 OK", xml, &sts_text(action, "ASIAWRONG", "4070908800000")),
+            Answer::document("200 OK", xml, sts_text(action, "ASIAWRONG", "4070908800000")),
         ),
         ("a reset", Answer::nothing(Then::Reset)),
     ];
@@ -229,7 +233,7 @@ async fn no_answer_of_sts_but_credentials_is_taken_for_them() {
         let content = content.clone();
         running.spawn(async move {
             let storage = storage(&content, &Accepted::only("ASIAWRONG")).await;
-            let sts = Storage::scripted(move |_| answer.clone()).await;
+            let sts = Server::scripted(move |_| answer.clone()).await;
             let token = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(token.path(), "projected").unwrap();
             let variables = variables(&[

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 use super::stand_ins::{
-    Accepted, Gateway, SECRET, container, http, instance, json, signer, storage, sts, variables,
+    Accepted, Gateway, SECRET, SESSION, container, instance, json, session, signer, storage, sts,
+    variables,
 };
-use crate::support::answer::{Answer, Then};
+use crate::support::answer::Answer;
 use crate::support::content::Content;
 use crate::support::gateway::STREAM;
-use crate::support::storage::{Seen, Storage};
+use crate::support::server::{Seen, Server};
 
 /// Starts a gateway, and expects that it signs with this key.
 async fn assert_signs_with(id: &str, aws: &str, variables: &BTreeMap<String, String>) {
@@ -41,13 +42,13 @@ async fn sts_checking(
     action: &'static str,
     ids: &'static [&'static str],
     expected: &'static [&'static str],
-) -> Storage {
+) -> Server {
     let turn = AtomicUsize::new(0);
-    Storage::scripted(move |seen| {
+    Server::scripted(move |seen| {
         for text in expected {
             if !seen.body.contains(text) {
                 let body = format!("<ErrorResponse>no {text} in {}</ErrorResponse>", seen.body);
-                return http("400 Bad Request", "text/xml", &body);
+                return Answer::document("400 Bad Request", "text/xml", &body);
             }
         }
         let turn = turn.fetch_add(1, Ordering::Relaxed);
@@ -144,10 +145,10 @@ async fn a_web_identity_whose_token_rotates() {
 
 #[tokio::test]
 async fn a_container_whose_token_rotates() {
-    let endpoint = Storage::scripted(|seen| match seen.header("authorization") {
+    let endpoint = Server::scripted(|seen| match seen.header("authorization") {
         Some("first") => json("ASIAFIRST", 3600),
         Some("second") => json("ASIASECOND", 3600),
-        _ => http("401 Unauthorized", "text/plain", "no"),
+        _ => Answer::document("401 Unauthorized", "text/plain", "no"),
     })
     .await;
     let folder = tempfile::tempdir().unwrap();
@@ -168,21 +169,16 @@ async fn a_container_whose_token_rotates() {
 /// IMDS that takes its second version only: a session first, whose token may travel one hop.
 fn imds_v2(seen: &Seen) -> Answer {
     const ROLES: &str = "/latest/meta-data/iam/security-credentials/";
-    let in_session = seen.header("x-aws-ec2-metadata-token") == Some("session");
+    let in_session = seen.header("x-aws-ec2-metadata-token") == Some(SESSION);
     match (seen.method.as_str(), seen.target.as_str()) {
         ("PUT", "/latest/api/token") => {
             assert!(seen.header("x-aws-ec2-metadata-token-ttl-seconds").is_some());
-            let head = [
-                "HTTP/1.1 200 OK",
-                "x-aws-ec2-metadata-token-ttl-seconds: 21600",
-                "Content-Length: 7",
-            ];
-            Answer::head_and(&head, b"session", Then::Keep)
+            session()
         }
-        _ if !in_session => http("401 Unauthorized", "text/plain", ""),
-        ("GET", ROLES) => http("200 OK", "text/plain", "reader"),
+        _ if !in_session => Answer::status("401 Unauthorized"),
+        ("GET", ROLES) => Answer::document("200 OK", "text/plain", "reader"),
         ("GET", target) if target == format!("{ROLES}reader") => json("ASIAIMDS", 3600),
-        _ => http("404 Not Found", "text/plain", ""),
+        _ => Answer::status("404 Not Found"),
     }
 }
 
@@ -190,7 +186,7 @@ fn imds_v2(seen: &Seen) -> Answer {
 async fn an_instance() {
     let refused = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&refused);
-    let imds = Storage::scripted(move |seen| {
+    let imds = Server::scripted(move |seen| {
         let answer = imds_v2(seen);
         count.fetch_add(usize::from(answer.bytes.starts_with(b"HTTP/1.1 4")), Ordering::Relaxed);
         answer

@@ -8,12 +8,13 @@ use super::stand_ins::{Accepted, Gateway, container, get, json, signer, storage}
 use crate::support::answer::Answer;
 use crate::support::content::Content;
 use crate::support::gateway::{OPEN, REDIRECT, STREAM, Settings};
-use crate::support::storage::{Seen, Storage};
+use crate::support::server::{Seen, Server};
+use crate::support::storage::Storage;
 
 /// A container endpoint that has other keys each time: ASIA0, ASIA1, ...
-async fn rotating() -> Storage {
+async fn rotating() -> Server {
     let turn = AtomicUsize::new(0);
-    Storage::scripted(move |_| {
+    Server::scripted(move |_| {
         json(&format!("ASIA{}", turn.fetch_add(1, Ordering::Relaxed)), 12 * 3600)
     })
     .await

@@ -10,16 +10,21 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 
 use crate::support::PATIENCE;
-use crate::support::answer::{Answer, Then};
+use crate::support::answer::Answer;
 use crate::support::client::{Client, Response};
 use crate::support::content::Content;
 use crate::support::gateway::Settings;
+use crate::support::metrics;
 use crate::support::process::Process;
-use crate::support::storage::{Seen, Storage};
+use crate::support::server::{Seen, Server};
+use crate::support::storage::Storage;
 use crate::support::within;
 
 /// In every secret half, so that it can be looked for where it must not be.
 pub(crate) const SECRET: &str = "never-to-be-seen";
+
+/// What [`session`] gives.
+pub(crate) const SESSION: &str = "session";
 
 /// `2030-01-02T03:04:05Z`, that much from now.
 pub(crate) fn rfc3339(seconds: i64) -> String {
@@ -29,16 +34,9 @@ pub(crate) fn rfc3339(seconds: i64) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }
 
-pub(crate) fn http(status: &str, content_type: &str, body: &str) -> Answer {
-    let (status, length) =
-        (format!("HTTP/1.1 {status}"), format!("Content-Length: {}", body.len()));
-    let content_type = format!("Content-Type: {content_type}");
-    Answer::head_and(&[&status, &content_type, &length], body.as_bytes(), Then::Keep)
-}
-
 /// Credentials as IMDS and the container endpoint give them.
 pub(crate) fn json(id: &str, seconds: i64) -> Answer {
-    http("200 OK", "application/json", &json_text(id, &rfc3339(seconds)))
+    Answer::document("200 OK", "application/json", json_text(id, &rfc3339(seconds)))
 }
 
 pub(crate) fn json_text(id: &str, expiration: &str) -> String {
@@ -47,9 +45,15 @@ pub(crate) fn json_text(id: &str, expiration: &str) -> String {
     )
 }
 
+/// A session of IMDS, without which it says nothing.
+pub(crate) fn session() -> Answer {
+    let content_type = "text/plain\r\nx-aws-ec2-metadata-token-ttl-seconds: 21600";
+    Answer::document("200 OK", content_type, SESSION)
+}
+
 /// The answer of STS to an action.
 pub(crate) fn sts(action: &str, id: &str, seconds: i64) -> Answer {
-    http("200 OK", "text/xml", &sts_text(action, id, &rfc3339(seconds)))
+    Answer::document("200 OK", "text/xml", sts_text(action, id, &rfc3339(seconds)))
 }
 
 pub(crate) fn sts_text(action: &str, id: &str, expiration: &str) -> String {
@@ -113,13 +117,13 @@ pub(crate) fn variables(more: &[(&str, String)]) -> BTreeMap<String, String> {
 }
 
 /// The variable that leads to a container endpoint.
-pub(crate) fn container(endpoint: &Storage) -> BTreeMap<String, String> {
+pub(crate) fn container(endpoint: &Server) -> BTreeMap<String, String> {
     let url = format!("http://{}/credentials", endpoint.address);
     variables(&[("AWS_CONTAINER_CREDENTIALS_FULL_URI", url)])
 }
 
 /// The variable that leads to IMDS.
-pub(crate) fn instance(imds: &Storage) -> BTreeMap<String, String> {
+pub(crate) fn instance(imds: &Server) -> BTreeMap<String, String> {
     let endpoint = format!("http://{}", imds.address);
     BTreeMap::from([("AWS_EC2_METADATA_SERVICE_ENDPOINT".to_owned(), endpoint)])
 }
@@ -175,9 +179,7 @@ impl Gateway {
     /// The sample of a metric whose line begins like this.
     pub(crate) async fn metric(&self, line: &str) -> i64 {
         let text = get(self.process.admin(), "/metrics").await;
-        let sample = text.text().lines().find_map(|sample| sample.strip_prefix(line));
-        let sample = sample.unwrap_or_else(|| panic!("no {line} in {}", text.text()));
-        sample.trim().parse().unwrap()
+        metrics::sample(text.text(), line)
     }
 
     /// Waits until it has said this on standard error, and that no secret is there.

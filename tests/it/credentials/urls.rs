@@ -2,10 +2,11 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::stand_ins::{Accepted, Gateway, container, http, instance, json, storage};
+use super::stand_ins::{Accepted, Gateway, container, instance, json, session, storage};
+use crate::support::answer::Answer;
 use crate::support::content::Content;
 use crate::support::gateway::{OPEN, REDIRECT, Settings};
-use crate::support::storage::Storage;
+use crate::support::server::Server;
 
 /// A parameter of the URL a redirect leads to.
 fn parameter<'a>(location: &'a str, name: &str) -> &'a str {
@@ -20,7 +21,7 @@ async fn a_url_ends_with_its_credentials() {
     for (life, route, expected) in
         [(100, "", 90..=100), (3600, "", 300..=300), (3600, "redirect_ttl: 2h", 3590..=3600)]
     {
-        let endpoint = Storage::scripted(move |_| json("ASIA", life)).await;
+        let endpoint = Server::scripted(move |_| json("ASIA", life)).await;
         let settings = Settings { auth: OPEN, route, ..REDIRECT };
         let gateway = Gateway::start(&settings, &storage, "{}", &container(&endpoint));
         let response = gateway.get(&content.path()).await;
@@ -40,11 +41,11 @@ async fn a_url_ends_with_its_credentials() {
 async fn what_imds_has_in_an_outage_is_good_for_a_quarter_of_an_hour_at_most() {
     let content = Content::of("content");
     let storage = storage(&content, &Accepted::only("ASIA")).await;
-    let imds = Storage::scripted(|seen| match seen.target.as_str() {
-        "/latest/api/token" => {
-            http("200 OK", "text/plain\r\nx-aws-ec2-metadata-token-ttl-seconds: 21600", "s")
+    let imds = Server::scripted(|seen| match seen.target.as_str() {
+        "/latest/api/token" => session(),
+        target if target.ends_with("/security-credentials/") => {
+            Answer::document("200 OK", "text/plain", "r")
         }
-        target if target.ends_with("/security-credentials/") => http("200 OK", "text/plain", "r"),
         _ => json("ASIA", -60),
     })
     .await;
@@ -61,7 +62,7 @@ async fn no_url_is_made_of_credentials_that_are_about_to_end_where_better_ones_c
     let storage = storage(&content, &Accepted::only("ASIA")).await;
     let turn = AtomicUsize::new(0);
     // The first ones would be good for a URL of some seconds.
-    let endpoint = Storage::scripted(move |_| match turn.fetch_add(1, Ordering::Relaxed) {
+    let endpoint = Server::scripted(move |_| match turn.fetch_add(1, Ordering::Relaxed) {
         0 => json("ASIA", 8),
         _ => json("ASIA", 3600),
     })

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use crate::support::answer::Answer;
 use crate::support::content::Content;
 use crate::support::gateway::{Gateway, OPEN, REDIRECT, STREAM, Settings};
-use crate::support::storage::{Seen, Storage};
+use crate::support::server::Seen;
+use crate::support::storage::Storage;
 
 const OPEN_REDIRECT: Settings<'static> = Settings { auth: OPEN, ..REDIRECT };
 

@@ -3,7 +3,8 @@
 use crate::support::answer::{Answer, Then};
 use crate::support::content::Content;
 use crate::support::gateway::{OPEN, REDIRECT, STREAM, Settings};
-use crate::support::storage::{Counts, Storage};
+use crate::support::server::Counts;
+use crate::support::storage::Storage;
 
 #[tokio::test]
 async fn answers_that_were_read_to_their_end_keep_the_connection() {

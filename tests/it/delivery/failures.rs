@@ -3,7 +3,8 @@
 use crate::support::answer::{Answer, Then};
 use crate::support::content::Content;
 use crate::support::gateway::{OPEN, REDIRECT, STREAM, Settings};
-use crate::support::storage::{Seen, Storage};
+use crate::support::server::Seen;
+use crate::support::storage::Storage;
 
 /// Storage gets little time, the client a lot.
 const IMPATIENT: &str = "storage_first_byte: 200ms, storage_read: 200ms";

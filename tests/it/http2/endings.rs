@@ -2,6 +2,7 @@
 
 use h2::Reason;
 
+use super::PATIENT;
 use super::client::{Http2, answer, get};
 use crate::support::answer::{Answer, Then};
 use crate::support::content::Content;
@@ -9,9 +10,6 @@ use crate::support::gateway::{Gateway, STREAM, Settings};
 use crate::support::storage::Storage;
 
 /// Storage gets all the time there is, so that only the client's leaving ends anything.
-const PATIENT: Settings<'static> =
-    Settings { timeouts: "storage_first_byte: 1h, storage_read: 1h", ..STREAM };
-
 /// Has good content, and answers everything else with this.
 async fn storage_with(good: &Content, bad: Answer) -> Storage {
     let good = good.clone();

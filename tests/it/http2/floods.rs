@@ -1,31 +1,18 @@
 //! Whether a client can keep the gateway busy with what asks for nothing.
 
+use super::before_stalling;
 use super::client::Http2;
 use super::frames::{
     CONTINUATION, DATA, END_HEADERS, ENHANCE_YOUR_CALM, GOAWAY, HEADERS, PING, PRIORITY,
     RST_STREAM, SETTINGS, WINDOW_UPDATE, block, codes, frame, get, get_block, setting,
 };
 use super::wire::{Outcome, Wire};
-use crate::support::answer::{Answer, Then};
 use crate::support::content::Content;
-use crate::support::gateway::{Gateway, STREAM, Settings};
+use crate::support::gateway::Gateway;
 use crate::support::storage::Storage;
 
 /// More than any of these floods may get through.
 const ENDLESS: usize = 1_000_000;
-
-/// Storage that never answers but for this content.
-async fn before(content: &Content) -> (Storage, Gateway) {
-    let wanted = content.clone();
-    let storage = Storage::scripted(move |seen| match seen.target == wanted.target() {
-        true => Answer::object(seen, &wanted.bytes),
-        false => Answer::nothing(Then::Stall),
-    })
-    .await;
-    let timeouts = "storage_first_byte: 1h, storage_read: 1h";
-    let gateway = Settings { timeouts, ..STREAM }.before(&storage);
-    (storage, gateway)
-}
 
 /// Sends frames that belong to a request whose answer never comes, so that the connection is not
 /// idle, and reads all the while. Returns how many were taken.
@@ -52,7 +39,7 @@ async fn of_frames_that_ask_for_nothing() {
         ("DATA of one byte", frame(DATA, 0, 1, &[0]), 100_000),
         ("padding", frame(DATA, 8, 1, &[vec![255], vec![0; 255]].concat()), 200_000),
     ] {
-        let (storage, gateway) = before(&content).await;
+        let (storage, gateway) = before_stalling(&content, "").await;
         let other = Http2::to(&gateway).await;
         let length = chunk.len();
         let (taken, codes) = flood(&gateway, &storage, chunk).await;
@@ -76,7 +63,7 @@ async fn of_header_blocks_that_do_not_end() {
         ("of small fields", block(&[("x", "y")])),
         ("of large fields", block(&[("x", &"y".repeat(16_000))])),
     ] {
-        let (storage, gateway) = before(&content).await;
+        let (storage, gateway) = before_stalling(&content, "").await;
         let mut wire = Wire::to(&gateway).await;
         wire.send(frame(HEADERS, 0, 1, &get_block(&content.path()))).await;
         let piece = frame(CONTINUATION, 0, 1, &piece);
@@ -93,7 +80,7 @@ async fn of_header_blocks_that_do_not_end() {
 async fn that_is_none() {
     // A client that asks for a lot may send a lot.
     let content = Content::sized(2_000_000);
-    let (_storage, gateway) = before(&content).await;
+    let (_storage, gateway) = before_stalling(&content, "").await;
     let mut wire = Wire::to(&gateway).await;
     for number in 0..1500 {
         let stream = number * 2 + 1;
@@ -110,7 +97,7 @@ async fn that_is_none() {
 async fn nor_are_the_updates_of_a_long_download() {
     const STEP: usize = 200;
     let content = Content::sized(16_000_000);
-    let (_storage, gateway) = before(&content).await;
+    let (_storage, gateway) = before_stalling(&content, "").await;
     let mut wire = Wire::to(&gateway).await;
     wire.send(get(1, &content.path())).await;
     let step = u32::try_from(STEP).unwrap().to_be_bytes();

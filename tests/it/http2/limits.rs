@@ -2,32 +2,17 @@
 
 use h2::Reason;
 
+use super::before_stalling;
 use super::client::{Http2, answer, get as get_request};
 use super::frames::{CANCEL, Frame, REFUSED_STREAM, RST_STREAM, codes, get, reset};
 use super::wire::{Outcome, Wire};
-use crate::support::answer::{Answer, Then};
 use crate::support::content::Content;
-use crate::support::gateway::{Gateway, STREAM, Settings};
-use crate::support::storage::Storage;
-
-/// Storage that answers for one content and lets everything else wait.
-async fn before(content: &Content, limits: &str) -> (Storage, Gateway) {
-    let wanted = content.clone();
-    let storage = Storage::scripted(move |seen| match seen.target == wanted.target() {
-        true => Answer::object(seen, &wanted.bytes),
-        false => Answer::nothing(Then::Stall),
-    })
-    .await;
-    let timeouts = "storage_first_byte: 1h";
-    let gateway = Settings { timeouts, limits, ..STREAM }.before(&storage);
-    (storage, gateway)
-}
 
 #[tokio::test]
 async fn of_one_connection() {
     let content = Content::of("an artifact");
     let stalled = Content::of("stalled").path();
-    let (storage, gateway) = before(&content, "http2_streams_per_connection: 3").await;
+    let (storage, gateway) = before_stalling(&content, "http2_streams_per_connection: 3").await;
     let mut wire = Wire::to(&gateway).await;
     for stream in [1, 3, 5] {
         wire.send(get(stream, &stalled)).await;
@@ -50,7 +35,7 @@ async fn of_one_connection() {
 #[tokio::test]
 async fn of_a_client_that_asks_for_more_than_it_may() {
     let content = Content::of("an artifact");
-    let (_storage, gateway) = before(&content, "http2_streams_per_connection: 3").await;
+    let (_storage, gateway) = before_stalling(&content, "http2_streams_per_connection: 3").await;
     let mut wire = Wire::to(&gateway).await;
     let requests: Vec<u8> = (0..50).flat_map(|n| get(n * 2 + 1, &content.path())).collect();
     wire.send(requests).await;
@@ -67,7 +52,7 @@ async fn of_a_client_that_asks_for_more_than_it_may() {
 async fn of_all_connections() {
     let content = Content::of("an artifact");
     let stalled = Content::of("stalled").path();
-    let (storage, gateway) = before(&content, "http2_streams: 2").await;
+    let (storage, gateway) = before_stalling(&content, "http2_streams: 2").await;
     let (first, second) = (Http2::to(&gateway).await, Http2::to(&gateway).await);
     let one = first.begin(get_request(&stalled, &[]), false).await.unwrap();
     let two = second.begin(get_request(&stalled, &[]), false).await.unwrap();

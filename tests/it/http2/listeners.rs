@@ -1,40 +1,33 @@
 //! HTTP/2 on sockets: with TLS by ALPN, without by the first bytes.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use casgate::edge::stream::ClientStream;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use super::client::Http2;
 use super::frames::{frame, get};
 use super::wire::{Outcome, Wire};
-use crate::support::certificates::Authority;
+use crate::support::certificates::{Authority, listener};
 use crate::support::client::Client;
 use crate::support::content::Content;
-use crate::support::gateway::{Gateway, STREAM};
+use crate::support::gateway::{Gateway, STREAM, Settings};
 use crate::support::storage::Storage;
+use crate::support::tls::Dialer;
 use crate::support::within;
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A listener without TLS that speaks both.
-const PLAIN: &str = "listen: [{ address: '127.0.0.1:0', http2: true }]";
+const PLAIN: &str = "{ address: '127.0.0.1:0', http2: true }";
 
-async fn serving(listener: &str) -> (Content, Storage, Gateway, SocketAddr) {
+async fn serving(listen: &str) -> (Content, Storage, Gateway, SocketAddr) {
     let content = Content::sized(300_000);
     let storage = Storage::holding(&content).await;
-    let secrets = tempfile::tempdir().unwrap();
-    let yaml = STREAM.yaml(&format!("http://{}", storage.address), &secrets);
-    let yaml = yaml.replace("listen: ['127.0.0.1:0']", listener);
-    let gateway = Gateway::of(&yaml);
+    let gateway = Settings { listen, ..STREAM }.before(&storage);
     let address = gateway.listen().await;
     (content, storage, gateway, address)
 }
@@ -114,52 +107,27 @@ async fn no_settings_after_the_preface() {
 
 #[tokio::test]
 async fn not_where_it_is_not_spoken() {
-    let (_, _storage, _gateway, address) = serving("listen: ['127.0.0.1:0']").await;
+    let (_, _storage, _gateway, address) = serving(STREAM.listen).await;
     let mut client = Client::new(connect(address).await);
     client.send(PREFACE).await;
     assert_eq!(client.response().await.status, 400);
 }
 
-pub(super) async fn tls(
-    address: SocketAddr,
-    root: &str,
-    protocols: &[&[u8]],
-) -> TlsStream<TcpStream> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(root.as_bytes()).unwrap()).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
-    let name = ServerName::try_from("gateway.test").unwrap();
-    let connector = TlsConnector::from(Arc::new(config));
-    within(connector.connect(name, connect(address).await)).await.unwrap()
-}
-
-/// A listener with TLS as YAML, whose certificate is in this folder, and whom to trust.
-pub(super) fn listen_with_tls(folder: &Path) -> (String, String) {
-    let authority = Authority::new();
-    let (certificate, key) = authority.write(folder, "gateway", &["gateway.test"]);
-    let (certificate, key) = (certificate.display(), key.display());
-    let certificates = format!("[{{ certificate: {certificate}, key: {key} }}]");
-    let tls = format!("tls: {{ certificates: {certificates} }}");
-    (format!("listen: [{{ address: '127.0.0.1:0', {tls} }}]"), authority.pem())
-}
-
 #[tokio::test]
 async fn both_protocols_with_tls() {
-    let folder = tempfile::tempdir().unwrap();
-    let (listener, root) = listen_with_tls(folder.path());
-    let (content, _storage, _gateway, address) = serving(&listener).await;
-    let stream = tls(address, &root, &[b"h2", b"http/1.1"]).await;
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    authority.write(folder.path(), "tls", &["localhost"]);
+    let listen = listener(folder.path(), "");
+    let (content, _storage, _gateway, address) = serving(&listen).await;
+    let dialer = Dialer::trusting(&authority);
+    let stream =
+        dialer.clone().offering(&["h2", "http/1.1"]).dial(address, "localhost").await.unwrap();
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let client = Http2::over(stream).await;
     client.get(&content.path()).await.assert_is(200, &content.bytes);
-    for protocols in [&[&b"http/1.1"[..]][..], &[]] {
-        let mut client = Client::new(tls(address, &root, protocols).await);
+    for protocols in [&["http/1.1"][..], &[]] {
+        let dialer = dialer.clone().offering(protocols);
+        let mut client = Client::new(dialer.dial(address, "localhost").await.unwrap());
         client.get(&content.path(), "").await;
         assert!(client.response().await.body == content.bytes);
     }

@@ -34,3 +34,18 @@ mod resets;
 mod slow;
 mod sockets;
 mod wire;
+
+use crate::support::content::Content;
+use crate::support::gateway::{Gateway, STREAM, Settings};
+use crate::support::storage::Storage;
+
+/// Waits for storage as long as clients do.
+const PATIENT: Settings<'static> =
+    Settings { timeouts: "storage_first_byte: 1h, storage_read: 1h", ..STREAM };
+
+/// In front of storage that never answers but for this content.
+async fn before_stalling(content: &Content, limits: &str) -> (Storage, Gateway) {
+    let storage = Storage::stalling_but_for(content).await;
+    let gateway = Settings { limits, ..PATIENT }.before(&storage);
+    (storage, gateway)
+}

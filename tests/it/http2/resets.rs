@@ -1,29 +1,15 @@
 //! Whether streams that end as soon as they begin cost more than they should (CVE-2023-44487,
 //! CVE-2025-8671).
 
+use super::before_stalling;
 use super::client::Http2;
 use super::frames::{
     CANCEL, DATA, END_HEADERS, ENHANCE_YOUR_CALM, FLOW_CONTROL_ERROR, GOAWAY, HEADERS, PRIORITY,
     PROTOCOL_ERROR, WINDOW_UPDATE, codes, frame, get, get_block, reset,
 };
 use super::wire::{Outcome, Wire};
-use crate::support::answer::{Answer, Then};
 use crate::support::content::Content;
-use crate::support::gateway::{Gateway, STREAM, Settings};
-use crate::support::storage::Storage;
-
-/// Storage that answers for one content and lets everything else wait.
-async fn before(content: &Content) -> (Storage, Gateway) {
-    let wanted = content.clone();
-    let storage = Storage::scripted(move |seen| match seen.target == wanted.target() {
-        true => Answer::object(seen, &wanted.bytes),
-        false => Answer::nothing(Then::Stall),
-    })
-    .await;
-    let timeouts = "storage_first_byte: 1h, storage_read: 1h";
-    let gateway = Settings { timeouts, ..STREAM }.before(&storage);
-    (storage, gateway)
-}
+use crate::support::gateway::Gateway;
 
 /// Serves others, and counted why the one connection was closed.
 async fn assert_serves_others(gateway: &Gateway, content: &Content, code: u32) {
@@ -42,7 +28,7 @@ async fn assert_serves_others(gateway: &Gateway, content: &Content, code: u32) {
 async fn by_the_client_at_once() {
     let content = Content::of("an artifact");
     let stalled = Content::of("stalled").path();
-    let (storage, gateway) = before(&content).await;
+    let (storage, gateway) = before_stalling(&content, "").await;
     let mut wire = Wire::to(&gateway).await;
     let pairs = (0..10_000).map(|number| {
         let stream = number * 2 + 1;
@@ -61,7 +47,7 @@ async fn by_the_client_at_once() {
 async fn by_the_client_when_it_costs_most() {
     let content = Content::of("an artifact");
     let stalled = Content::of("stalled").path();
-    let (storage, gateway) = before(&content).await;
+    let (storage, gateway) = before_stalling(&content, "").await;
     let mut wire = Wire::to(&gateway).await;
     for number in 0..100 {
         let stream = number * 2 + 1;
@@ -81,7 +67,7 @@ async fn by_the_client_when_it_costs_most() {
 async fn by_a_client_that_lets_most_requests_finish() {
     let content = Content::of("an artifact");
     let stalled = Content::of("stalled").path();
-    let (storage, gateway) = before(&content).await;
+    let (storage, gateway) = before_stalling(&content, "").await;
     let mut wire = Wire::to(&gateway).await;
     for number in 0..150 {
         let stream = number * 6 + 1;
@@ -110,7 +96,7 @@ async fn by_the_gateway_for_errors_of_the_client() {
         ("PRIORITY too short", |stream| frame(PRIORITY, 0, stream, &[0; 4]), PROTOCOL_ERROR),
     ];
     for (name, provocation, code) in provocations {
-        let (storage, gateway) = before(&content).await;
+        let (storage, gateway) = before_stalling(&content, "").await;
         let mut wire = Wire::to(&gateway).await;
         let pairs = (0..10_000).map(|number| {
             let stream = number * 2 + 1;
@@ -129,7 +115,7 @@ async fn by_the_gateway_for_errors_of_the_client() {
 async fn by_the_gateway_when_it_costs_most() {
     let content = Content::of("an artifact");
     let stalled = Content::of("stalled").path();
-    let (storage, gateway) = before(&content).await;
+    let (storage, gateway) = before_stalling(&content, "").await;
     let mut wire = Wire::to(&gateway).await;
     for number in 0..100 {
         let stream = number * 2 + 1;

@@ -6,12 +6,13 @@ use tokio::io::{AsyncWriteExt as _, BufWriter};
 use tokio::time::interval;
 
 use super::frames::{HEADERS, PING, WINDOW_UPDATE, frame, get, setting};
-use super::listeners::{listen_with_tls, tls};
 use super::wire::Wire;
 use crate::support::answer::{Answer, Then};
+use crate::support::certificates::{Authority, listener};
 use crate::support::content::Content;
-use crate::support::gateway::{Gateway, STREAM, Settings};
+use crate::support::gateway::{STREAM, Settings};
 use crate::support::storage::Storage;
+use crate::support::tls::Dialer;
 use crate::support::within;
 
 /// It reads nothing, and a request that storage does not answer keeps its connection from being
@@ -19,21 +20,17 @@ use crate::support::within;
 #[tokio::test]
 async fn a_client_that_reads_nothing_is_left() {
     let content = Content::sized(40_000_000);
-    let wanted = content.clone();
-    let storage = Storage::scripted(move |seen| match seen.target == wanted.target() {
-        true => Answer::object(seen, &wanted.bytes),
-        false => Answer::nothing(Then::Stall),
-    })
-    .await;
-    let secrets = tempfile::tempdir().unwrap();
+    let storage = Storage::stalling_but_for(&content).await;
+    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+    authority.write(folder.path(), "tls", &["localhost"]);
+    let listen = listener(folder.path(), "");
     let timeouts = "header: 1s, storage_first_byte: 1h";
-    let settings = Settings { timeouts, limits: "send_rate_min: 1MiB", ..STREAM };
-    let yaml = settings.yaml(&format!("http://{}", storage.address), &secrets);
-    let (listener, root) = listen_with_tls(secrets.path());
-    let gateway = Gateway::of(&yaml.replace("listen: ['127.0.0.1:0']", &listener));
+    let limits = "send_rate_min: 1MiB";
+    let gateway = Settings { listen: &listen, timeouts, limits, ..STREAM }.before(&storage);
     let address = gateway.listen().await;
 
-    let mut wire = Wire::over(tls(address, &root, &[b"h2"]).await).await;
+    let dialer = Dialer::trusting(&authority).offering(&["h2"]);
+    let mut wire = Wire::over(dialer.dial(address, "localhost").await.unwrap()).await;
     wire.send(setting(4, 0x7fff_ffff)).await;
     wire.send(frame(WINDOW_UPDATE, 0, 0, &0x7000_0000_u32.to_be_bytes())).await;
     wire.send(get(1, &Content::of("").path())).await;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::task::JoinSet;
 
 use super::{Setup, claims, jwks_url};
-use crate::support::issuer::{Issuer, document, status};
+use crate::support::answer::Answer;
+use crate::support::issuer::Issuer;
 use crate::support::signer::{Signer, key_set};
 use crate::support::{token, within};
 
@@ -14,12 +15,12 @@ const QUICK: &str = "refresh: 1s, cooldown: 1s";
 /// An issuer that publishes these keys.
 async fn publisher(signers: &[&Signer]) -> Issuer {
     let keys = key_set(signers.iter().copied());
-    Issuer::scripted(move |_| document(&keys)).await
+    Issuer::scripted(move |_| Answer::json(&keys)).await
 }
 
 fn publish(issuer: &Issuer, signers: &[&Signer]) {
     let keys = key_set(signers.iter().copied());
-    issuer.change(move |_| document(&keys));
+    issuer.change(move |_| Answer::json(&keys));
 }
 
 #[tokio::test]
@@ -70,7 +71,7 @@ async fn an_outage_is_served_through() {
     let (known, new) = (Signer::es256("known"), Signer::es256("new"));
     let issuer = publisher(&[&known]).await;
     let setup = Setup::fetched(&issuer, &jwks_url(&issuer, "/", QUICK)).await;
-    issuer.change(|_| status("503 Service Unavailable"));
+    issuer.change(|_| Answer::status("503 Service Unavailable"));
     for _ in 0..3 {
         issuer.answers(1).await;
         assert_eq!(setup.status(&known).await, 200);
@@ -160,7 +161,7 @@ async fn rotations_and_outages_under_load() {
         *current.write().unwrap() = Arc::clone(&new);
         within(async { while setup.status(&new).await == 503 {} }).await;
         if number % 3 == 0 {
-            issuer.change(|_| status("500 Internal Server Error"));
+            issuer.change(|_| Answer::status("500 Internal Server Error"));
             issuer.answers(2).await;
             publish(&issuer, &[&new, &signers[number - 1]]);
         }

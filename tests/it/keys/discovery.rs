@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
 use super::{LOCAL, Setup, claims};
-use crate::support::issuer::{Issuer, document, redirect, status};
+use crate::support::answer::Answer;
+use crate::support::issuer::Issuer;
 use crate::support::signer::{Signer, key_set};
 
 /// Documents as these issuers publish them, but for the host and the numbers of the keys.
@@ -30,16 +31,16 @@ fn publish(issuer: &Issuer, path: &str, discovered: &Value, keys: &Value) {
     let keys_path = jwks_uri.strip_prefix(&issuer.url("")).unwrap().to_owned();
     let (path, discovered, keys) = (path.to_owned(), discovered.to_string(), keys.to_string());
     issuer.change(move |seen| match seen.target.as_str() {
-        target if target == path => document(&discovered),
-        target if target == keys_path => document(&keys),
-        _ => status("404 Not Found"),
+        target if target == path => Answer::json(&discovered),
+        target if target == keys_path => Answer::json(&keys),
+        _ => Answer::status("404 Not Found"),
     });
 }
 
 #[tokio::test]
 async fn the_shapes_of_known_issuers() {
     for (name, text) in SHAPES {
-        let issuer = Issuer::scripted(|_| status("404 Not Found")).await;
+        let issuer = Issuer::scripted(|_| Answer::status("404 Not Found")).await;
         let shape: Value =
             serde_json::from_str(&text.replace("https://ORIGIN", &issuer.url(""))).unwrap();
         let (mut keys, mut signers) = (Vec::new(), Vec::new());
@@ -72,7 +73,7 @@ async fn the_shapes_of_known_issuers() {
 async fn documents_that_say_something_else() {
     let signer = Signer::es256("a");
     let keys: Value = serde_json::from_str(&key_set([&signer])).unwrap();
-    let issuer = Issuer::scripted(|_| status("404 Not Found")).await;
+    let issuer = Issuer::scripted(|_| Answer::status("404 Not Found")).await;
     let (iss, jwks_uri) = (issuer.url(""), issuer.url("/keys"));
     let line = signer.bearer(claims_of(&iss));
     for (discovered, result) in [
@@ -95,7 +96,7 @@ async fn documents_that_say_something_else() {
 async fn the_documents_place_may_be_configured() {
     let signer = Signer::es256("a");
     let keys: Value = serde_json::from_str(&key_set([&signer])).unwrap();
-    let issuer = Issuer::scripted(|_| status("404 Not Found")).await;
+    let issuer = Issuer::scripted(|_| Answer::status("404 Not Found")).await;
     // The public name of an issuer that the gateway reaches by another.
     let iss = "https://sso.example.com/realms/acme";
     let discovered = json!({"issuer": iss, "jwks_uri": issuer.url("/keys")});
@@ -112,7 +113,7 @@ async fn discovery_follows_the_same_rules() {
     for (location, result) in
         [("https://169.254.169.254/", "address"), ("http://localhost/", "redirect")]
     {
-        let issuer = Issuer::scripted(move |_| redirect(location)).await;
+        let issuer = Issuer::scripted(move |_| Answer::redirect(location)).await;
         let mut setup = Setup::of(&issuer.url(""), &issuer, &discovery()).await;
         setup.fetch().await;
         assert_eq!(setup.fetches(&[&format!("result=\"{result}\"")]), 1, "{location}");
@@ -123,9 +124,9 @@ async fn discovery_follows_the_same_rules() {
         ("http://localhost/", "discovery"),
         ("file:///etc/passwd", "discovery"),
     ] {
-        let issuer = Issuer::scripted(|_| status("404 Not Found")).await;
+        let issuer = Issuer::scripted(|_| Answer::status("404 Not Found")).await;
         let discovered = json!({"issuer": issuer.url(""), "jwks_uri": jwks_uri}).to_string();
-        issuer.change(move |_| document(&discovered));
+        issuer.change(move |_| Answer::json(&discovered));
         let mut setup = Setup::of(&issuer.url(""), &issuer, &discovery()).await;
         setup.fetch().await;
         assert_eq!(setup.fetches(&[&format!("result=\"{result}\"")]), 1, "{jwks_uri}");

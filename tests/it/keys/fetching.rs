@@ -2,8 +2,10 @@ use std::time::{Duration, SystemTime};
 
 use super::{LOCAL, Setup, claims, jwks_url};
 use crate::support::answer::{Answer, Then};
+use crate::support::certificates::Authority;
 use crate::support::gateway::{STREAM, compile};
-use crate::support::issuer::{Authority, Issuer, document, redirect, status};
+use crate::support::issuer::Issuer;
+use crate::support::metrics;
 use crate::support::process::Process;
 use crate::support::signer::{Signer, key_set};
 use crate::support::token::{self, seconds_from_now};
@@ -18,8 +20,7 @@ async fn assert_fails(issuer: &Issuer, more: &str, result: &str) -> Setup {
 
 async fn assert_result(setup: &Setup, result: &str) {
     let label = format!("result=\"{result}\"");
-    let edge = &setup.gateway.edge;
-    let fetches = edge.metrics.render(&edge.serving().plan);
+    let fetches = setup.gateway.scrape();
     let fetches: Vec<_> = fetches.lines().filter(|line| line.contains("issuer_fetches")).collect();
     assert_eq!(setup.fetches(&[&label]), setup.fetches(&[]), "{result}: {fetches:#?}");
     assert_eq!(setup.status(&Signer::es256("a")).await, 503, "{result}");
@@ -42,7 +43,7 @@ async fn a_key_set_is_fetched_and_used() {
         for none in ["accept-encoding", "authorization", "cookie"] {
             assert_eq!(seen.header(none), None);
         }
-        document(&keys)
+        Answer::json(&keys)
     })
     .await;
     let setup = Setup::fetched(&issuer, &jwks_url(&issuer, "/keys?of=acme", "")).await;
@@ -51,10 +52,9 @@ async fn a_key_set_is_fetched_and_used() {
     assert_eq!(issuer.requests(), 1);
     assert_eq!(setup.fetches(&["issuer=\"tests\"", "trigger=\"schedule\"", "result=\"ok\""]), 1);
     assert_eq!(setup.gateway.metric("casgate_issuer_keys", &["issuer=\"tests\""]), 1);
-    let metrics = setup.gateway.edge.metrics.render(&setup.gateway.edge.serving().plan);
     let since = "casgate_issuer_keys_fetched_timestamp_seconds{issuer=\"tests\"} ";
-    let fetched = metrics.lines().find_map(|line| line.strip_prefix(since)).unwrap();
-    let age = seconds_from_now(0) as f64 - fetched.parse::<f64>().unwrap();
+    let fetched: f64 = metrics::sample(&setup.gateway.scrape(), since);
+    let age = seconds_from_now(0) as f64 - fetched;
     assert!((-1.0..20.0).contains(&age), "{age}");
 }
 
@@ -66,17 +66,17 @@ async fn answers_that_are_none() {
     let chunk = format!("4000\r\n{}\r\n", " ".repeat(0x4000)).into_bytes().leak();
     let large = format!("{{\"keys\":[],\"x\":\"{}\"}}", "x".repeat(1024 * 1024));
     for (answer, result) in [
-        (status("500 Internal Server Error"), "status"),
-        (status("404 Not Found"), "status"),
-        (status("204 No Content"), "status"),
-        (status("206 Partial Content"), "status"),
-        (status("304 Not Modified"), "status"),
-        (document(""), "keys"),
-        (document("<html>please log in</html>"), "keys"),
-        (document("{}"), "keys"),
-        (document("{\"keys\":[]}"), "keys"),
-        (document("{\"keys\":[],\"keys\":[]}"), "keys"),
-        (document(&large), "too_large"),
+        (Answer::status("500 Internal Server Error"), "status"),
+        (Answer::status("404 Not Found"), "status"),
+        (Answer::status("204 No Content"), "status"),
+        (Answer::status("206 Partial Content"), "status"),
+        (Answer::status("304 Not Modified"), "status"),
+        (Answer::json(""), "keys"),
+        (Answer::json("<html>please log in</html>"), "keys"),
+        (Answer::json("{}"), "keys"),
+        (Answer::json("{\"keys\":[]}"), "keys"),
+        (Answer::json("{\"keys\":[],\"keys\":[]}"), "keys"),
+        (Answer::json(&large), "too_large"),
         (Answer::head_and(&["HTTP/1.1 200 OK", &huge], b"{", Then::Stall), "too_large"),
         (endless(&CHUNKED, chunk), "too_large"),
         (endless(&["HTTP/1.1 200 OK"], &[b' '; 16 * 1024]), "too_large"),
@@ -113,7 +113,7 @@ async fn slow_answers_have_a_time() {
 #[tokio::test]
 async fn the_time_is_for_all_redirects_together() {
     let issuer = Issuer::scripted(|seen| match seen.target.as_str() {
-        "/keys" => redirect("/more"),
+        "/keys" => Answer::redirect("/more"),
         _ => Answer::nothing(Then::Stall),
     })
     .await;
@@ -125,11 +125,13 @@ async fn three_redirects_are_followed() {
     let signer = Signer::es256("a");
     let keys = key_set([&signer]);
     let issuer = Issuer::scripted(move |seen| match seen.target.as_str() {
-        "/keys" => redirect("/folder/second"),
-        "/folder/second" => redirect("third?a=b"),
-        "/folder/third?a=b" => redirect(&format!("//{}/fourth#part", seen.header("host").unwrap())),
-        "/fourth" => document(&keys),
-        _ => status("404 Not Found"),
+        "/keys" => Answer::redirect("/folder/second"),
+        "/folder/second" => Answer::redirect("third?a=b"),
+        "/folder/third?a=b" => {
+            Answer::redirect(&format!("//{}/fourth#part", seen.header("host").unwrap()))
+        }
+        "/fourth" => Answer::json(&keys),
+        _ => Answer::status("404 Not Found"),
     })
     .await;
     let setup = Setup::fetched(&issuer, &jwks_url(&issuer, "/keys", "")).await;
@@ -139,7 +141,7 @@ async fn three_redirects_are_followed() {
 
 #[tokio::test]
 async fn redirects_that_are_not_followed() {
-    let elsewhere = Issuer::scripted(|_| document("")).await;
+    let elsewhere = Issuer::scripted(|_| Answer::json("")).await;
     let in_clear = format!("http://localhost:{}/", elsewhere.port);
     let metadata = "https://169.254.169.254/latest/meta-data";
     for (location, result) in [
@@ -156,7 +158,7 @@ async fn redirects_that_are_not_followed() {
         ("https://0.0.0.0/", "address"),
         ("https://[fe80::1]/", "address"),
     ] {
-        let answer = redirect(location);
+        let answer = Answer::redirect(location);
         let issuer = Issuer::scripted(move |_| answer.clone()).await;
         println!("{location}");
         assert_fails(&issuer, "", result).await;
@@ -164,15 +166,15 @@ async fn redirects_that_are_not_followed() {
         assert!(location == "/keys" || issuer.requests() <= 4, "{}", issuer.requests());
     }
     assert_eq!(elsewhere.connections(), 0);
-    let nowhere = Issuer::scripted(|_| status("302 Found")).await;
+    let nowhere = Issuer::scripted(|_| Answer::status("302 Found")).await;
     assert_fails(&nowhere, "", "redirect").await;
 }
 
 #[tokio::test]
 async fn the_certificate_decides() {
-    let keys = || document(key_set([&Signer::es256("a")]));
+    let keys = || Answer::json(key_set([&Signer::es256("a")]));
     for (name, until) in [("another.test", 4000), ("localhost", 2020)] {
-        let issuer = Issuer::with_certificate(Authority::new(), name, until, move |_| keys()).await;
+        let issuer = Issuer::with_certificate(name, until, move |_| keys()).await;
         assert_fails(&issuer, "", "tls").await;
         assert_eq!(issuer.requests(), 0, "{name} {until}");
     }
@@ -188,8 +190,8 @@ async fn the_certificate_decides() {
 async fn an_address_has_a_certificate_too() {
     let signer = Signer::es256("a");
     let keys = key_set([&signer]);
-    let script = move |_: &_| document(&keys);
-    let issuer = Issuer::with_certificate(Authority::new(), "127.0.0.1", 4000, script).await;
+    let script = move |_: &_| Answer::json(&keys);
+    let issuer = Issuer::with_certificate("127.0.0.1", 4000, script).await;
     let keys = jwks_url(&issuer, "/keys", "").replace("localhost", "127.0.0.1");
     let setup = Setup::fetched(&issuer, &keys).await;
     assert_eq!(setup.status(&signer).await, 200);
@@ -197,7 +199,7 @@ async fn an_address_has_a_certificate_too() {
 
 #[tokio::test]
 async fn private_addresses_are_not_connected_to() {
-    let issuer = Issuer::scripted(|_| document(key_set([&Signer::es256("a")]))).await;
+    let issuer = Issuer::scripted(|_| Answer::json(key_set([&Signer::es256("a")]))).await;
     let keys = jwks_url(&issuer, "/keys", "").replace("allow_private_addresses: true", "");
     let setup = Setup::fetched(&issuer, &keys.replace(", ,", ",")).await;
     assert_result(&setup, "address").await;
@@ -206,7 +208,7 @@ async fn private_addresses_are_not_connected_to() {
 
 #[tokio::test]
 async fn nobody_listens() {
-    let issuer = Issuer::scripted(|_| document("")).await;
+    let issuer = Issuer::scripted(|_| Answer::json("")).await;
     let keys = jwks_url(&issuer, "/keys", "");
     let mut setup = Setup::of(token::ISSUER, &issuer, &keys).await;
     drop(issuer);
@@ -220,7 +222,7 @@ async fn nobody_listens() {
 async fn a_process_that_is_ready_has_the_keys() {
     let signer = Signer::es256("a");
     let keys = key_set([&signer]);
-    let issuer = Issuer::scripted(move |_| document(&keys)).await;
+    let issuer = Issuer::scripted(move |_| Answer::json(&keys)).await;
     let setup = Setup::of(token::ISSUER, &issuer, &jwks_url(&issuer, "/keys", "")).await;
     let file = setup.secrets.path().join("gateway.yaml");
     std::fs::write(&file, &setup.yaml).unwrap();

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use crate::support::certificates::Authority;
+use crate::support::certificates::{Authority, listener};
 use crate::support::client::Client;
 use crate::support::content::Content;
 use crate::support::gateway::{STREAM, Settings};
@@ -86,9 +86,8 @@ async fn no_request_fails_while_certificates_and_settings_change() {
     let content = Content::sized(100_000);
     let storage = Storage::holding(&content).await;
     let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
-    let (certificate, key) = authority.write(folder.path(), "tls", &["localhost"]);
-    let pair = format!("{{ certificate: {}, key: {} }}", certificate.display(), key.display());
-    let listen = format!("{{ address: '127.0.0.1:0', tls: {{ certificates: [{pair}] }} }}");
+    authority.write(folder.path(), "tls", &["localhost"]);
+    let listen = listener(folder.path(), "");
     let settings = Settings { listen: &listen, timeouts: "reload_interval: 10ms", ..STREAM };
     let yaml = settings.yaml(&format!("http://{}", storage.address), &folder);
     let file = folder.path().join("gateway.yaml");

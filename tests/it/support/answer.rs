@@ -1,8 +1,13 @@
-//! Answers of storage, good and bad.
+//! Answers of servers, good and bad.
 
-use super::storage::Seen;
+use std::time::Duration;
 
-/// What storage sends, and what it does next.
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use tokio::time::interval;
+
+use super::server::Seen;
+
+/// What a server sends, and what it does next.
 #[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) bytes: Vec<u8>,
@@ -45,6 +50,32 @@ impl Answer {
         Self { bytes, then }
     }
 
+    /// A body of this type, with its length.
+    pub(crate) fn document(status: &str, content_type: &str, body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref();
+        let status = format!("HTTP/1.1 {status}");
+        let content_type = format!("Content-Type: {content_type}");
+        let length = format!("Content-Length: {}", body.len());
+        Self::head_and(&[&status, &content_type, &length], body, Then::Keep)
+    }
+
+    /// A 200 with JSON.
+    pub(crate) fn json(body: impl AsRef<[u8]>) -> Self {
+        Self::document("200 OK", "application/json", body)
+    }
+
+    /// A 302 to this place.
+    pub(crate) fn redirect(location: &str) -> Self {
+        let location = format!("Location: {location}");
+        Self::head_and(&["HTTP/1.1 302 Found", "Content-Length: 0", &location], b"", Then::Keep)
+    }
+
+    /// Nothing but this status.
+    pub(crate) fn status(status: &str) -> Self {
+        let status = format!("HTTP/1.1 {status}");
+        Self::head_and(&[&status, "Content-Length: 0"], b"", Then::Keep)
+    }
+
     /// An object as S3 answers it: HEAD, GET, and GET with one range.
     pub(crate) fn object(seen: &Seen, bytes: &[u8]) -> Self {
         Self::object_with(seen, bytes, &[])
@@ -78,24 +109,45 @@ impl Answer {
             "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code>\
              <Message>storage's secret</Message></Error>"
         );
-        let (status, length) =
-            (format!("HTTP/1.1 {status} Error"), format!("Content-Length: {}", body.len()));
-        let body = if seen.is_head() { "" } else { &body };
-        Self::head_and(
-            &[&status, "Content-Type: application/xml", &length],
-            body.as_bytes(),
-            Then::Keep,
-        )
+        let mut answer = Self::document(&format!("{status} Error"), "application/xml", &body);
+        if seen.is_head() {
+            answer.bytes.truncate(answer.bytes.len() - body.len());
+        }
+        answer
     }
 
     fn unsatisfiable(size: usize) -> Self {
         let body = format!(
             "<Error><Code>InvalidRange</Code><ActualObjectSize>{size}</ActualObjectSize></Error>"
         );
-        let length = format!("Content-Length: {}", body.len());
-        let head = ["HTTP/1.1 416 Requested Range Not Satisfiable", &length];
-        Self::head_and(&head, body.as_bytes(), Then::Keep)
+        Self::document("416 Requested Range Not Satisfiable", "application/xml", body)
     }
+
+    /// Sends it, and what follows for as long as the other side takes it. False: the other side
+    /// has gone.
+    pub(crate) async fn send(&self, stream: &mut (impl AsyncWrite + Unpin)) -> bool {
+        let mut sent = write(stream, &self.bytes).await;
+        match self.then {
+            Then::Keep | Then::Close | Then::Reset | Then::Stall => {}
+            Then::Flood(bytes) => {
+                while sent {
+                    sent = write(stream, bytes).await;
+                }
+            }
+            Then::Trickle => {
+                let mut beat = interval(Duration::from_millis(30));
+                while sent {
+                    beat.tick().await;
+                    sent = write(stream, b"x").await;
+                }
+            }
+        }
+        sent
+    }
+}
+
+async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> bool {
+    stream.write_all(bytes).await.is_ok() && stream.flush().await.is_ok()
 }
 
 /// First and last offset of one range of content of `size` bytes.

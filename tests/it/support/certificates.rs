@@ -23,9 +23,15 @@ impl Authority {
 
     /// A certificate for these names (or addresses) and its key, in PEM.
     pub(crate) fn issue(&self, names: &[&str]) -> (String, String) {
+        self.issue_until(4000, names)
+    }
+
+    /// The same, valid until the year.
+    pub(crate) fn issue_until(&self, year: i32, names: &[&str]) -> (String, String) {
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
         let key = KeyPair::generate().unwrap();
-        let parameters = CertificateParams::new(names).unwrap();
+        let mut parameters = CertificateParams::new(names).unwrap();
+        parameters.not_after = rcgen::date_time_ymd(year, 1, 1);
         (parameters.signed_by(&key, &self.0).unwrap().pem(), key.serialize_pem())
     }
 
@@ -42,4 +48,12 @@ impl Authority {
         std::fs::write(&paths.1, key).unwrap();
         paths
     }
+}
+
+/// A listener as YAML, for [`Settings`](super::gateway::Settings), whose certificate and key are
+/// `tls.crt` and `tls.key` in a folder. `more` are keys of `tls` beside them.
+pub(crate) fn listener(folder: &Path, more: &str) -> String {
+    let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
+    let pair = format!("{{ certificate: {}, key: {} }}", certificate.display(), key.display());
+    format!("{{ address: '127.0.0.1:0', tls: {{ certificates: [{pair}], {more} }} }}")
 }

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::client::{Client, Response};
+use super::metrics;
 use super::storage::Storage;
 use super::token;
 use super::within;
@@ -267,12 +268,12 @@ impl Gateway {
 
     /// The sum of the samples of a metric whose line holds all of these labels.
     pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> u64 {
-        let text = self.edge.metrics.render(&self.edge.serving().plan);
-        let lines = text.lines().filter(|line| {
-            line.split(['{', ' ']).next() == Some(name)
-                && labels.iter().all(|label| line.contains(label))
-        });
-        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
+        metrics::sum(&self.scrape(), name, labels)
+    }
+
+    /// All metrics, as a scrape gets them.
+    pub(crate) fn scrape(&self) -> String {
+        self.edge.metrics.render(&self.edge.serving().plan)
     }
 
     /// Waits until the sum of these samples is as expected.

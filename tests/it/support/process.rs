@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use super::PATIENCE;
+use super::{PATIENCE, metrics};
 
 /// Runs `casgate check` on a file, with only these variables.
 pub(crate) fn check(file: &Path, variables: &BTreeMap<String, String>) -> Output {
@@ -124,12 +124,7 @@ impl Process {
     /// The sum of the samples of a metric whose line holds all of these labels.
     pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let request = "GET /metrics HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n";
-        let text = exchange(self.admin(), request);
-        let lines = text.lines().filter(|line| {
-            line.split(['{', ' ']).next() == Some(name)
-                && labels.iter().all(|label| line.contains(label))
-        });
-        lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
+        metrics::sum(&exchange(self.admin(), request), name, labels)
     }
 
     /// Asks it to load its configuration again.

@@ -1,4 +1,4 @@
-//! A client over TLS.
+//! Clients and servers over TLS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,10 +8,11 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, ServerConfig, SignatureScheme};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::certificates::Authority;
 use super::within;
@@ -44,13 +45,8 @@ impl Dialer {
     }
 
     /// Has a certificate of its own.
-    pub(crate) fn known_as(mut self, (certificate, key): &(String, String)) -> Self {
-        let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
-        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
-        let key = ring::sign::any_supported_type(&key).unwrap();
-        let certified = rustls::sign::CertifiedKey::new(chain, key);
-        let resolver = rustls::sign::SingleCertAndKey::from(certified);
-        self.0.client_auth_cert_resolver = Arc::new(resolver);
+    pub(crate) fn known_as(mut self, pair: &(String, String)) -> Self {
+        self.0.client_auth_cert_resolver = Arc::new(resolver(pair));
         self
     }
 
@@ -62,9 +58,23 @@ impl Dialer {
     ) -> io::Result<TlsStream<TcpStream>> {
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
         let connector = TlsConnector::from(Arc::new(self.0.clone()));
         within(connector.connect(name, stream)).await
     }
+}
+
+/// What a server with this certificate and key, in PEM, accepts connections by.
+pub(crate) fn acceptor(pair: &(String, String)) -> TlsAcceptor {
+    let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    TlsAcceptor::from(Arc::new(builder.with_cert_resolver(Arc::new(resolver(pair)))))
+}
+
+fn resolver((certificate, key): &(String, String)) -> SingleCertAndKey {
+    let chain = vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    SingleCertAndKey::from(CertifiedKey::new(chain, ring::sign::any_supported_type(&key).unwrap()))
 }
 
 /// Accepts every certificate, to look at it.

@@ -60,7 +60,7 @@ async fn http2_can_be_left_out() {
     let content = Content::sized(10);
     let storage = Storage::holding(&content).await;
     let served = Served::before(&storage, "");
-    let listen = listener(&served.folder, "").replace(", tls:", ", http2: false, tls:");
+    let listen = listener(served.folder.path(), "").replace(", tls:", ", http2: false, tls:");
     served.gateway.reload(&yaml(&served.endpoint, &served.folder, &listen));
     let address = served.gateway.listen().await;
     let dialer = Dialer::trusting(&served.authority).offering(&["h2", "http/1.1"]);

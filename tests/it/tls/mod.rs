@@ -6,7 +6,7 @@ mod sdk;
 
 use tempfile::TempDir;
 
-use crate::support::certificates::Authority;
+use crate::support::certificates::{Authority, listener};
 use crate::support::gateway::{Gateway, STREAM, Settings};
 use crate::support::storage::Storage;
 
@@ -24,23 +24,16 @@ impl Served {
         let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
         authority.write(folder.path(), "tls", &["localhost"]);
         let endpoint = format!("http://{}", storage.address);
-        let gateway = Gateway::of(&yaml(&endpoint, &folder, &listener(&folder, more)));
+        let gateway = Gateway::of(&yaml(&endpoint, &folder, &listener(folder.path(), more)));
         Self { gateway, authority, folder, endpoint }
     }
 
     /// Reads the same files again.
     fn reload(&self) {
-        self.gateway.reload(&yaml(&self.endpoint, &self.folder, &listener(&self.folder, "")));
+        self.gateway.reload(&yaml(&self.endpoint, &self.folder, &listener(self.folder.path(), "")));
     }
 }
 
 fn yaml(endpoint: &str, folder: &TempDir, listen: &str) -> String {
     Settings { listen, timeouts: "header: 2s", ..STREAM }.yaml(endpoint, folder)
-}
-
-fn listener(folder: &TempDir, more: &str) -> String {
-    let file = |name: &str| folder.path().join(name).display().to_string();
-    let (certificate, key) = (file("tls.crt"), file("tls.key"));
-    let certificate = format!("{{ certificate: {certificate}, key: {key} }}");
-    format!("{{ address: '127.0.0.1:0', tls: {{ certificates: [{certificate}], {more} }} }}")
 }
