@@ -15,7 +15,7 @@ use crate::support::gateway::{STREAM, Settings};
 use crate::support::process::Process;
 use crate::support::storage::Storage;
 use crate::support::tls::Dialer;
-use crate::support::within;
+use crate::support::{is_full, within};
 
 /// Requests on one connection before the next.
 const REQUESTS_PER_CONNECTION: usize = 5;
@@ -81,8 +81,7 @@ impl Load {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_request_fails_while_certificates_and_settings_change() {
-    let full = std::env::var("CASGATE_TESTS_FULL").is_ok_and(|value| !value.is_empty());
-    let changes = if full { 300 } else { 15 };
+    let changes = if is_full() { 300 } else { 15 };
     let content = Content::sized(100_000);
     let storage = Storage::holding(&content).await;
     let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());

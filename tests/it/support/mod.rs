@@ -32,3 +32,8 @@ pub(crate) fn within<F: Future>(future: F) -> impl Future<Output = F::Output> {
         }
     }
 }
+
+/// Whether this run may take long: `tests/run --full`.
+pub(crate) fn is_full() -> bool {
+    std::env::var("CASGATE_TESTS_FULL").is_ok_and(|value| !value.is_empty())
+}
