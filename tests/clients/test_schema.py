@@ -27,6 +27,8 @@ FORM = re.compile(
 # Whatever stands in the file, each of these is put in its place.
 OTHER_VALUES = (7, -7, 1.5, True, "words of no form", [], {}, ["word"], {"word": 1})
 
+# RFC 8037, appendix A.2.
+PUBLIC_KEY = {"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}
 
 TEXTS = {
     "timeouts.header": (["500ms", "90s", "1m 30s", "1min30s", "0.5s", "2 minutes"], ["30", "s", "5 parsecs", "-1s"]),
@@ -112,7 +114,9 @@ def is_of_form(problem):
 def full(monkeypatch, folder):
     """The example with every key, and the variables and files it names."""
     self_signed(folder, "tls")
-    shutil.copy(folder / "tls.crt", folder / "clients.crt")
+    for authority in ("clients.crt", "partner-ca.crt"):
+        shutil.copy(folder / "tls.crt", folder / authority)
+    (folder / "jwks.json").write_text(json.dumps({"keys": [PUBLIC_KEY]}))
     for name in re.findall(r"env: (\w+)", (CONF / "full.yaml").read_text()):
         monkeypatch.setenv(name, "0123456789" * 4)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
