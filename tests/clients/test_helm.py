@@ -15,6 +15,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+from certificates import self_signed
 from process import Casgate, casgate
 from web import request
 
@@ -248,6 +249,22 @@ def test_the_file_is_where_the_arguments_say(example):
     assert "subPath" not in mount
     (volume,) = [volume for volume in pod_of(objects)["spec"]["volumes"] if volume["name"] == "config"]
     assert ("ConfigMap", volume["configMap"]["name"]) in objects
+
+
+def test_tls_is_had_as_the_comments_say(simple, config_file, folder):
+    lines = re.findall(r"(?m)^#   (.*)$", (CHART / "values.yaml").read_text())
+    objects = render(changed(simple, yaml.safe_load("\n".join(lines))))
+    container = container_of(objects)
+    (mount,) = [mount for mount in container["volumeMounts"] if mount["name"] == "tls"]
+    assert "tls" in [volume["name"] for volume in pod_of(objects)["spec"]["volumes"]]
+    (text,) = only(objects, "ConfigMap")["data"].values()
+    # What a Secret of the type kubernetes.io/tls has.
+    assert sorted(re.findall(rf"{mount['mountPath']}/([\w.]+)", text)) == ["tls.crt", "tls.key"]
+    file = config_file(objects)
+    for made, name in zip(self_signed(folder / "made", "tls"), ("tls.crt", "tls.key"), strict=True):
+        (folder / f"{mount['mountPath']}/{name}".replace("/", "-")).write_bytes(made.read_bytes())
+    checked = casgate("check", file)
+    assert (checked.returncode, checked.stderr) == (0, "")
 
 
 def grace(values):
