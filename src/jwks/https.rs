@@ -12,7 +12,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Body, Incoming};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{ServerName, TrustAnchor};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
@@ -37,7 +37,7 @@ const USER_AGENT: &str = concat!("casgate/", env!("CARGO_PKG_VERSION"));
 
 /// What all requests for one issuer's keys have in common.
 pub(super) struct Client {
-    authorities: Vec<CertificateDer<'static>>,
+    authorities: Vec<TrustAnchor<'static>>,
     permitted: Permitted,
     tls: OnceLock<TlsConnector>,
 }
@@ -82,7 +82,7 @@ pub(super) fn ip(url: &Url) -> Option<IpAddr> {
 
 impl Client {
     /// A client that trusts the system's authorities and these.
-    pub(super) fn new(authorities: Vec<CertificateDer<'static>>, permitted: Permitted) -> Self {
+    pub(super) fn new(authorities: Vec<TrustAnchor<'static>>, permitted: Permitted) -> Self {
         Self { authorities, permitted, tls: OnceLock::new() }
     }
 
@@ -157,14 +157,14 @@ impl Client {
 }
 
 /// The provider is named, since the default depends on the features that other packages switch on.
-fn tls_config(authorities: &[CertificateDer<'static>]) -> ClientConfig {
+fn tls_config(authorities: &[TrustAnchor<'static>]) -> ClientConfig {
     let system = rustls_native_certs::load_native_certs();
     for error in system.errors {
         tracing::warn!(%error, "cannot read the system's certificate authorities");
     }
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(system.certs);
-    roots.add_parsable_certificates(authorities.iter().cloned());
+    roots.extend(authorities.iter().cloned());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12]);

@@ -33,7 +33,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::TrustAnchor;
 use url::Url;
 
 use crate::auth::RemoteKeys;
@@ -63,7 +63,7 @@ pub struct Specification {
     /// Whether addresses of this machine and of private networks may be asked.
     pub allow_private_addresses: bool,
     /// Certificate authorities that are trusted besides those of the system.
-    pub authorities: Vec<CertificateDer<'static>>,
+    pub authorities: Vec<TrustAnchor<'static>>,
 }
 
 impl Specification {

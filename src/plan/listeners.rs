@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, ring};
@@ -77,9 +76,9 @@ fn server_config(
     let builder = match &tls.client_ca {
         None => builder.with_no_client_auth(),
         Some(path) => {
-            let roots = roots(path, &mut problems.files);
+            let roots = pem::authorities(path, &mut problems.files);
             let at = format!("{at}.client_ca");
-            let roots = Arc::new(problems.check(&at, roots)?);
+            let roots = Arc::new(RootCertStore { roots: problems.check(&at, roots)? });
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
             builder.with_client_cert_verifier(problems.check(&at, verifier)?)
         }
@@ -111,14 +110,6 @@ fn certified_key(
         }
         other => format!("{name}: {other}"),
     })
-}
-
-fn roots(path: &Path, files: &mut Files) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for certificate in pem::certificates(path, files)? {
-        roots.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
-    }
-    Ok(roots)
 }
 
 /// The certificates of a listener by the names they are for.

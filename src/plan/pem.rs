@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use rustls::pki_types::CertificateDer;
+use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, TrustAnchor};
 
 use super::files::Files;
 
@@ -23,4 +24,19 @@ pub(super) fn certificates(
         return Err(format!("{}: there is no certificate in it", path.display()));
     }
     Ok(certificates)
+}
+
+/// The certificate authorities of a PEM file, at least one.
+///
+/// # Errors
+/// Likewise; one that nobody could be verified by is an error too.
+pub(super) fn authorities(
+    path: &Path,
+    files: &mut Files,
+) -> Result<Vec<TrustAnchor<'static>>, String> {
+    let mut store = RootCertStore::empty();
+    for certificate in certificates(path, files)? {
+        store.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(store.roots)
 }

@@ -41,7 +41,7 @@ pub(super) fn compile(
     let times_make_sense = check_times(&at, keys, problems);
     let authorities = match &keys.ca_file {
         Some(file) => {
-            let authorities = pem::certificates(file, &mut problems.files);
+            let authorities = pem::authorities(file, &mut problems.files);
             problems.check(&format!("{at}.ca_file"), authorities)
         }
         None => Some(Vec::new()),

@@ -178,6 +178,9 @@ fn keys_that_cannot_be_fetched() {
     let old = good.lines().find(|line| line.starts_with("    keys: ")).unwrap();
     let empty = secrets.path().join("empty");
     fs::write(&empty, "nothing in PEM").unwrap();
+    let damaged = secrets.path().join("damaged");
+    let (begin, end) = ("-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----");
+    fs::write(&damaged, format!("{begin}\nMIIB\n{end}\n")).unwrap();
     let url = "url: 'https://keys.example.com/'";
     let mut unexpected = Vec::new();
     for (keys, expected) in [
@@ -208,6 +211,7 @@ fn keys_that_cannot_be_fetched() {
         (format!("jwks_url: {{ {url}, timeout: 1h }}"), "jwks_url.timeout: 1h is not between "),
         (format!("jwks_url: {{ {url}, ca_file: /no/such }}"), "jwks_url.ca_file: cannot read "),
         (format!("jwks_url: {{ {url}, ca_file: {} }}", empty.display()), "jwks_url.ca_file: /"),
+        (format!("jwks_url: {{ {url}, ca_file: {} }}", damaged.display()), "jwks_url.ca_file: /"),
         ("discovery: { timeout: soon }".to_owned(), "discovery.timeout: "),
     ] {
         let lines = said_of(&good.replace(old, &format!("    keys: {{ {keys} }}")));
