@@ -1,6 +1,8 @@
 //! Whether streams that end as soon as they begin cost more than they should (CVE-2023-44487,
 //! CVE-2025-8671).
 
+use tokio::io::DuplexStream;
+
 use super::before_stalling;
 use super::client::Http2;
 use super::frames::{
@@ -42,9 +44,8 @@ async fn by_the_client_at_once() {
     assert_serves_others(&gateway, &content, ENHANCE_YOUR_CALM).await;
 }
 
-/// One after the other, each given up only when storage was asked.
-#[tokio::test]
-async fn by_the_client_when_it_costs_most() {
+/// A hundred requests, each of which is ended only when storage was asked.
+async fn when_it_costs_most(end: impl AsyncFn(&mut Wire<DuplexStream>, u32)) {
     let content = Content::of("an artifact");
     let stalled = Content::of("stalled").path();
     let (storage, gateway) = before_stalling(&content, "").await;
@@ -53,13 +54,18 @@ async fn by_the_client_when_it_costs_most() {
         let stream = number * 2 + 1;
         wire.send(get(stream, &stalled)).await;
         storage.until(move |counts| counts.requests == number as usize + 1).await;
-        wire.send(reset(stream, CANCEL)).await;
+        end(&mut wire, stream).await;
     }
     assert_eq!(wire.goodbye().await, Some(ENHANCE_YOUR_CALM));
     assert_eq!(storage.counts().requests, 100);
     storage.until(|counts| counts.ended == 100).await;
     assert_serves_others(&gateway, &content, ENHANCE_YOUR_CALM).await;
     assert_eq!(gateway.metric("casgate_requests_total", &["\"client_gone\""]), 100);
+}
+
+#[tokio::test]
+async fn by_the_client_when_it_costs_most() {
+    when_it_costs_most(async |wire, stream| wire.send(reset(stream, CANCEL)).await).await;
 }
 
 /// A client that gives up less than half of its requests may do so for ever.
@@ -110,24 +116,13 @@ async fn by_the_gateway_for_errors_of_the_client() {
     }
 }
 
-/// The same at the worst time: when storage was asked.
 #[tokio::test]
 async fn by_the_gateway_when_it_costs_most() {
-    let content = Content::of("an artifact");
-    let stalled = Content::of("stalled").path();
-    let (storage, gateway) = before_stalling(&content, "").await;
-    let mut wire = Wire::to(&gateway).await;
-    for number in 0..100 {
-        let stream = number * 2 + 1;
-        wire.send(get(stream, &stalled)).await;
-        storage.until(move |counts| counts.requests == number as usize + 1).await;
+    when_it_costs_most(async |wire, stream| {
         wire.send(window(stream, 0x7fff_ffff)).await;
         assert_eq!(wire.outcome(stream).await, Outcome::Reset(FLOW_CONTROL_ERROR));
-    }
-    assert_eq!(wire.goodbye().await, Some(ENHANCE_YOUR_CALM));
-    storage.until(|counts| counts.ended == 100).await;
-    assert_serves_others(&gateway, &content, ENHANCE_YOUR_CALM).await;
-    assert_eq!(gateway.metric("casgate_requests_total", &["\"client_gone\""]), 100);
+    })
+    .await;
 }
 
 type Provocation = fn(u32) -> Vec<u8>;
