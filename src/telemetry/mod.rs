@@ -5,21 +5,21 @@ pub mod credentials;
 pub mod issuers;
 pub mod log;
 pub mod reloads;
+pub mod routes;
 pub mod storage;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus::core::Collector;
 use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
-    TextEncoder,
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 
-use crate::error::Kind;
 use crate::plan::Plan;
 use credentials::{BucketCredentialsMetrics, CredentialsMetrics};
 use issuers::{IssuerMetrics, IssuersMetrics};
 use reloads::ReloadMetrics;
+use routes::{RouteMetrics, RoutesMetrics};
 use storage::{BucketMetrics, StorageMetrics};
 
 /// Durations from a memory hit to a slow first byte, in seconds.
@@ -31,10 +31,7 @@ const SECONDS: &[f64] = &[
 /// All metrics of a process, in a registry of their own.
 pub struct Metrics {
     registry: Registry,
-    requests: IntCounterVec,
-    request_seconds: HistogramVec,
-    sent_bytes: IntCounterVec,
-    verification: IntCounterVec,
+    routes: RoutesMetrics,
     verdict_memory: IntCounterVec,
     object_memory: IntCounterVec,
     storage: StorageMetrics,
@@ -56,34 +53,6 @@ pub struct Metrics {
     pub access_log_dropped: IntCounter,
 }
 
-/// The counters of one route, looked up once.
-pub struct RouteMetrics {
-    answered: IntCounter,
-    refused: [IntCounter; Kind::ALL.len()],
-    /// Requests whose client left before the end of the answer.
-    pub client_gone: IntCounter,
-    /// From the end of the request's header to the end of the answer.
-    pub seconds: Histogram,
-    /// Body bytes handed to the connection.
-    pub sent_bytes: IntCounter,
-    /// Bodies whose hash was the digest.
-    pub verified: IntCounter,
-    /// Bodies whose hash was not.
-    pub mismatched: IntCounter,
-    /// Partial bodies, which no digest covers.
-    pub partial: IntCounter,
-    /// Bodies not hashed because storage's checksum equals the digest.
-    pub trusted: IntCounter,
-}
-
-impl RouteMetrics {
-    /// The counter of requests that ended this way; None: answered as asked.
-    #[must_use]
-    pub fn requests(&self, kind: Option<Kind>) -> &IntCounter {
-        kind.map_or(&self.answered, |kind| &self.refused[kind.index()])
-    }
-}
-
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
@@ -102,28 +71,7 @@ impl Metrics {
             &["version"],
         );
         let metrics = Self {
-            requests: counters(
-                "casgate_requests_total",
-                "Requests by route, dialect and how they ended (ok, client_gone, or the kind of refusal)",
-                &["route", "dialect", "kind"],
-            ),
-            request_seconds: histograms(
-                &registry,
-                "casgate_request_duration_seconds",
-                "From the end of a request's header to the end of its answer",
-                &["route"],
-            ),
-            sent_bytes: counters(
-                "casgate_sent_bytes_total",
-                "Body bytes handed to client connections",
-                &["route"],
-            ),
-            verification: counters(
-                "casgate_verification_total",
-                "Streamed bodies by what is known of their integrity: verified, mismatched, \
-                 partial (a range, which no digest covers) or trusted (storage's checksum)",
-                &["route", "result"],
-            ),
+            routes: RoutesMetrics::new(&registry),
             verdict_memory: counters(
                 "casgate_verdict_memory_total",
                 "JWTs whose signature check was remembered (hit) or made (miss)",
@@ -174,19 +122,7 @@ impl Metrics {
     /// The counters of one route.
     #[must_use]
     pub fn route(&self, route: &str, dialect: &str) -> RouteMetrics {
-        let requests = |kind: &str| self.requests.with_label_values(&[route, dialect, kind]);
-        let verification = |result: &str| self.verification.with_label_values(&[route, result]);
-        RouteMetrics {
-            answered: requests("ok"),
-            refused: Kind::ALL.map(|kind| requests(kind.name())),
-            client_gone: requests("client_gone"),
-            seconds: self.request_seconds.with_label_values(&[route]),
-            sent_bytes: self.sent_bytes.with_label_values(&[route]),
-            verified: verification("verified"),
-            mismatched: verification("mismatched"),
-            partial: verification("partial"),
-            trusted: verification("trusted"),
-        }
+        self.routes.route(route, dialect)
     }
 
     /// The metrics of one bucket.

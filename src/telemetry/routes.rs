@@ -1,0 +1,90 @@
+//! Metrics of requests, by the route that answers them.
+
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry};
+
+use super::{counters, histograms};
+use crate::error::Kind;
+
+/// The metrics of all routes.
+pub(super) struct RoutesMetrics {
+    requests: IntCounterVec,
+    seconds: HistogramVec,
+    sent_bytes: IntCounterVec,
+    verification: IntCounterVec,
+}
+
+/// The counters of one route, looked up once.
+pub struct RouteMetrics {
+    answered: IntCounter,
+    refused: [IntCounter; Kind::ALL.len()],
+    /// Requests whose client left before the end of the answer.
+    pub client_gone: IntCounter,
+    /// From the end of the request's header to the end of the answer.
+    pub seconds: Histogram,
+    /// Body bytes handed to the connection.
+    pub sent_bytes: IntCounter,
+    /// Bodies whose hash was the digest.
+    pub verified: IntCounter,
+    /// Bodies whose hash was not.
+    pub mismatched: IntCounter,
+    /// Partial bodies, which no digest covers.
+    pub partial: IntCounter,
+    /// Bodies not hashed because storage's checksum equals the digest.
+    pub trusted: IntCounter,
+}
+
+impl RouteMetrics {
+    /// The counter of requests that ended this way; None: answered as asked.
+    #[must_use]
+    pub fn requests(&self, kind: Option<Kind>) -> &IntCounter {
+        kind.map_or(&self.answered, |kind| &self.refused[kind.index()])
+    }
+}
+
+impl RoutesMetrics {
+    pub(super) fn new(registry: &Registry) -> Self {
+        Self {
+            requests: counters(
+                registry,
+                "casgate_requests_total",
+                "Requests by route, dialect and how they ended (ok, client_gone, or the kind of refusal)",
+                &["route", "dialect", "kind"],
+            ),
+            seconds: histograms(
+                registry,
+                "casgate_request_duration_seconds",
+                "From the end of a request's header to the end of its answer",
+                &["route"],
+            ),
+            sent_bytes: counters(
+                registry,
+                "casgate_sent_bytes_total",
+                "Body bytes handed to client connections",
+                &["route"],
+            ),
+            verification: counters(
+                registry,
+                "casgate_verification_total",
+                "Streamed bodies by what is known of their integrity: verified, mismatched, \
+                 partial (a range, which no digest covers) or trusted (storage's checksum)",
+                &["route", "result"],
+            ),
+        }
+    }
+
+    pub(super) fn route(&self, route: &str, dialect: &str) -> RouteMetrics {
+        let requests = |kind: &str| self.requests.with_label_values(&[route, dialect, kind]);
+        let verification = |result: &str| self.verification.with_label_values(&[route, result]);
+        RouteMetrics {
+            answered: requests("ok"),
+            refused: Kind::ALL.map(|kind| requests(kind.name())),
+            client_gone: requests("client_gone"),
+            seconds: self.seconds.with_label_values(&[route]),
+            sent_bytes: self.sent_bytes.with_label_values(&[route]),
+            verified: verification("verified"),
+            mismatched: verification("mismatched"),
+            partial: verification("partial"),
+            trusted: verification("trusted"),
+        }
+    }
+}
