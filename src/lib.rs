@@ -6,26 +6,27 @@
 //! that could have gone otherwise.
 //!
 //! ```text
-//! bytes ──edge──> head ──gateway──> route ─parse─> Call ─authorize─> Grant ─layout─> Key ─sign─> Signed
-//!                                                                                                 │
-//!      log, metrics <──settle── bytes <──transfer── answer of storage <───────── redirect or stream
+//! bytes ──edge──> head ──gateway──> route ─parse─> Call ─authorize─> Grant ─layout─> Key
+//!                                                                                     │ sign
+//!                                                                                     v
+//! log, metrics <──settle── bytes <──transfer── answer of storage <──── redirect or stream
 //! ```
 //!
 //! # Modules, in request order
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`cli`] | one file per subcommand; `serve` takes a plan to a process that serves and back; reloads |
+//! | [`cli`] | one file per subcommand; `serve` runs a plan until the process ends; reloads |
 //! | [`config`] | the YAML as types, no logic |
 //! | [`plan`] | `Config` to `Plan`: names resolved, rules compiled, every problem listed |
-//! | [`edge`] | connections: TLS, HTTP/1 and HTTP/2, deadlines, framing, reuse, drain; the admin listener |
+//! | [`edge`] | connections: TLS, HTTP/1 and HTTP/2, deadlines, framing, drain; the admin port |
 //! | [`gateway`] | `decide` and `admit`: one request, top to bottom |
 //! | [`dialect`] | wire protocols: request to `Call`, outcome or error back to an answer |
 //! | [`auth`] | `authorize`: credential, JWT, rules, and the `Grant` they earn |
 //! | [`jwks`] | the keys issuers publish: fetched over TLS, kept fresh, served through outages |
 //! | [`conditions`] | `If-*` and `Range` for content that names itself |
 //! | [`content`] | digests, file names, and the layout that makes keys of them |
-//! | [`bucket`] | addresses, credentials, signatures, the meaning of storage's answers, what is remembered |
+//! | [`bucket`] | addresses, credentials, signatures, what storage's answers mean, what is known |
 //! | [`transfer`] | the copy loop between storage and client |
 //! | [`reply`] | answers made here, and the headers all dialects share |
 //! | [`error`] | `Error` for the log, `Kind` for machines |
@@ -34,49 +35,50 @@
 //!
 //! # What never happens
 //!
-//! - No request reaches a bucket without a [`auth::Grant`], and nothing outside of [`auth`] can make
-//!   one. No header, and no method, goes around it.
+//! - No request reaches a bucket without a [`auth::Grant`], and nothing outside of [`auth`] can
+//!   make one. No header, and no method, goes around it.
 //! - No header, path byte or framing of a client's request reaches storage: a request to storage is
 //!   built from nothing ([`bucket::Bucket::sign_read`]).
 //! - No client gets as many bytes as `Content-Length` announced unless they hash to the digest, or
 //!   the route trusts storage's checksum, or the client asked for a part ([`transfer::copy`]).
-//! - No body is held in memory beyond one read buffer of 64 KiB, whatever the content's size; content
-//!   of at most that size is held whole while it is checked.
+//! - No body is held in memory beyond one read buffer of 64 KiB, whatever the content's size;
+//!   content of at most that size is held whole while it is checked.
 //! - No request is answered by two configurations: it keeps the plan it began with, whatever is
 //!   loaded meanwhile ([`edge::Serving`]), and no reload takes effect in part.
 //! - No HTTP/2 stream ends as if it were whole when it is not: it is reset. No more of them are
 //!   answered at once than the limits say, those counted that the client gave up.
 //! - No connection is used again after anything about its framing was unclear, after a chunked
 //!   request, or after an answer that is not whole.
-//! - No request fetches anything itself: one with an unknown key asks [`jwks`], which fetches at most
-//!   once in a while, and waits.
-//! - No request is signed with credentials that have ended, and no presigned URL outlives those it is
-//!   signed with ([`bucket::credentials::source`]). An error is never kept in their place.
+//! - No request fetches anything itself: one with an unknown key asks [`jwks`], which fetches at
+//!   most once in a while, and waits.
+//! - No request is signed with credentials that have ended, and no presigned URL outlives those it
+//!   is signed with ([`bucket::credentials::source`]). An error is never kept in their place.
 //! - No name is looked up in a request; DNS is asked in the background ([`bucket::endpoint`]).
 //! - No credential and no signed query is logged: the access log has paths only.
-//! - [`content`], [`dialect`], [`conditions`] and [`auth`] do no I/O and read no clock; only [`edge`],
-//!   [`transfer`] and [`cli`] name Pingora (`tests/it/layers.rs` holds the code to that).
+//! - [`content`], [`dialect`], [`conditions`] and [`auth`] do no I/O and read no clock; only
+//!   [`edge`], [`transfer`] and [`cli`] name Pingora (`tests/it/layers.rs` holds the code to that).
 //!
 //! # Why it is like this
 //!
 //! - **An accept loop of our own** ([`edge::server`]) under Pingora's sessions. Pingora's server
 //!   sleeps its whole grace period after SIGTERM, aborts when an address is in use, cannot say
 //!   which port it got, and reads up to 1 MiB of header per connection before it refuses.
-//! - **Files are looked at for changes, not watched**: an interval works the same on every file system
-//!   and through the links that Kubernetes swaps. What is compared is inode, length and time.
-//! - **A reload that would need a restart is refused** rather than applied in part, so that what runs
-//!   is always one file.
+//! - **Files are looked at for changes, not watched**: an interval works the same on every file
+//!   system and through the links that Kubernetes swaps. What is compared is inode, length and
+//!   time.
+//! - **A reload that would need a restart is refused** rather than applied in part, so that what
+//!   runs is always one file.
 //! - **Storage over HTTP/1.1** ([`transfer::storage`]) with Pingora's session: S3 speaks nothing
 //!   else, and the session lends its read buffer, so that bytes go from storage to client uncopied.
 //!   The pool is ours ([`transfer::idle`]): Pingora's spawns a task for each connection it keeps,
 //!   which was a tenth of the processor time of a short answer.
 //! - **The last chunk is held back by order, not by a buffer**: a chunk is hashed before it is
 //!   written, and the one that completes the length is written only if the hash is right.
-//! - **Requests are signed where they are sent** (`transfer::signing`), not where they are granted: one
-//!   that storage refuses for its signature is signed again, once, with newer credentials or by
+//! - **Requests are signed where they are sent** (`transfer::signing`), not where they are granted:
+//!   one that storage refuses for its signature is signed again, once, with newer credentials or by
 //!   storage's clock. What is granted is the [`content::layout::Key`].
-//! - **AWS's chain of credentials without its caches**: the SDK finds them, and builds its chain anew
-//!   for each answer, so that files are read again and an error is an error. The programs of
+//! - **AWS's chain of credentials without its caches**: the SDK finds them, and builds its chain
+//!   anew for each answer, so that files are read again and an error is an error. The programs of
 //!   `credential_process` and SSO are left out: a gateway starts no programs and has no browser.
 //! - **JWTs are parsed here, verified by a library.** The library's parser takes duplicate members
 //!   and unknown critical headers; its signatures are what it is good at.

@@ -110,10 +110,10 @@ impl Plan {
         Self::recompile(config, Files::default(), metrics, None)
     }
 
-    /// Compiles a configuration that takes the place of an earlier one. Buckets and issuers that are
-    /// the same as before are taken over, with all that is known of them: what storage confirmed,
-    /// which signatures were good, addresses, keys, credentials. `files` has what the configuration
-    /// itself was read from.
+    /// Compiles a configuration that takes the place of an earlier one. Buckets and issuers that
+    /// are the same as before are taken over, with all that is known of them: what storage
+    /// confirmed, which signatures were good, addresses, keys, credentials. `files` has what the
+    /// configuration itself was read from.
     ///
     /// # Errors
     /// Every problem, as in [`Plan::compile`].

@@ -21,7 +21,8 @@ impl Grant {
         Self { tenant, expires: Some(expires), open: false }
     }
 
-    /// Whose content it is; always there where [`Policy::gives_tenant`](super::Policy::gives_tenant).
+    /// Whose content it is; always there where
+    /// [`Policy::gives_tenant`](super::Policy::gives_tenant).
     #[must_use]
     pub fn tenant(&self) -> Option<&Tenant> {
         self.tenant.as_ref()

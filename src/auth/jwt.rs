@@ -12,7 +12,8 @@ use super::{json, malformed, refused};
 use crate::error::Error;
 
 /// Header members that change what the rest of the token means. Members that bring a key along
-/// (`jku`, `jwk`, `x5u`, `x5c`) are not among them: they are never read, and many issuers send them.
+/// (`jku`, `jwk`, `x5u`, `x5c`) are not among them: they are never read, and many issuers send
+/// them.
 const UNSUPPORTED: [(&str, &str); 4] = [
     ("crit", "the token's header has crit"),
     ("b64", "the token's header has b64"),

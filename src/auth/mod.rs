@@ -6,9 +6,10 @@
 //! ```
 //!
 //! Everything here is pure: keys are loaded when the plan is compiled, or fetched by somebody else
-//! while requests wait ([`RemoteKeys`]), and the clock is an argument. What a token says decides nothing until its signature holds, with two exceptions that
-//! only pick among what the plan already trusts: `iss` picks the issuer and `kid` picks its key.
-//! The key fixes the algorithm; the token never does (RFC 8725 section 3.1).
+//! while requests wait ([`RemoteKeys`]), and the clock is an argument. What a token says decides
+//! nothing until its signature holds, with two exceptions that only pick among what the plan
+//! already trusts: `iss` picks the issuer and `kid` picks its key. The key fixes the algorithm; the
+//! token never does (RFC 8725 section 3.1).
 
 mod claims;
 mod credential;

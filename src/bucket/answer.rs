@@ -76,9 +76,9 @@ pub fn complaint(status: StatusCode, body: &[u8], forbidden_means: ForbiddenMean
         Some("SignatureDoesNotMatch") => (Some(Suspected), None),
         Some("RequestTimeTooSkewed") => (None, Some(Said)),
         Some(_) => (None, None),
-        // An answer to HEAD. What we send is well-formed, and of the codes with 400 only those of the
-        // token are left. A 403 can be about anything, and is an everyday answer where it stands for
-        // a missing key.
+        // An answer to HEAD. What we send is well-formed, and of the codes with 400 only those of
+        // the token are left. A 403 can be about anything, and is an everyday answer where it
+        // stands for a missing key.
         None if status == StatusCode::BAD_REQUEST => (Some(Said), None),
         None if forbidden_means == ForbiddenMeans::Missing => (None, Some(Suspected)),
         None => (Some(Suspected), Some(Suspected)),

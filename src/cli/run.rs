@@ -42,7 +42,8 @@ pub(super) fn execute(arguments: &Arguments) -> ExitCode {
                 "urls": addresses.urls().collect::<Vec<_>>(),
                 "admin_url": addresses.admin_url(),
             });
-            // Whoever asked for the line and left does not want it any more; `println!` would panic.
+            // Whoever asked for the line and left does not want it any more; `println!` would
+            // panic.
             let _ = writeln!(io::stdout(), "{line}");
         }
     };

@@ -10,8 +10,8 @@
 //!     └── sha256:e3b0c442...b855        many tenants, one subtree each
 //! ```
 //!
-//! A tenant is one segment of the key, never a path: a [`Tenant`](crate::auth::Tenant) cannot hold a slash, so no tenant
-//! reaches into the subtree of another.
+//! A tenant is one segment of the key, never a path: a [`Tenant`](crate::auth::Tenant) cannot hold
+//! a slash, so no tenant reaches into the subtree of another.
 
 use std::fmt;
 
@@ -94,8 +94,8 @@ impl Layout {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Tenant))
     }
 
-    /// Whether keys have segments `.` or `..`. Storage takes them, but clients resolve them in a URL
-    /// before they send it (RFC 3986 section 5.2.4), and then its signature is wrong.
+    /// Whether keys have segments `.` or `..`. Storage takes them, but clients resolve them in a
+    /// URL before they send it (RFC 3986 section 5.2.4), and then its signature is wrong.
     #[must_use]
     pub fn has_dot_segments(&self) -> bool {
         let text: String = self

@@ -9,12 +9,12 @@
 //! | [`dialect`] | Does each protocol keep its contract? |
 //! | [`errors`] | What does each kind of error look like in each dialect? |
 //! | [`framing`] | Is a request that parsers could disagree about refused, and does nothing hang? |
-//! | [`keys`] | Are keys fetched safely, and tokens judged rightly while they change? |
 //! | [`http2`] | Does HTTP/2 deliver the same, and does nothing a client does there hurt others? |
+//! | [`keys`] | Are keys fetched safely, and tokens judged rightly while they change? |
 //! | [`layers`] | Do the modules depend on one another only as they should? |
 //! | [`reload`] | Does a changed configuration take effect, and nothing else happen? |
 //! | [`s3s_fs`] | Do signatures and keys hold on a server that is not ours? |
-//! | [`support`] | The storage server, the gateway on an in-memory connection, the raw client. |
+//! | [`support`] | Servers that misbehave, the gateway in this process or its own, raw clients. |
 //! | [`tls`] | Who gets in over TLS, and with which certificate and protocol? |
 //! | [`trust`] | Whose word is taken for a client's address and a request's id? |
 

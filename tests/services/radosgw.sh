@@ -107,13 +107,15 @@ up() {
         "$port" "$access_key" "$secret_key"
 }
 
-# Kills the processes whose ids stand in DIR. None of their data is to last, so none has to close it.
+# Kills the processes whose ids stand in DIR. None of their data is to last, so none has to close
+# it.
 down() {
     local pid file
     for file in "$dir"/*.pid; do
         [ -s "$file" ] || continue
         pid=$(cat "$file")
-        # The id may belong to somebody else by now; ours has this folder's file on its command line.
+        # The id may belong to somebody else by now; ours has this folder's file on its command
+        # line.
         if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qF -- "$conf"; then
             kill -9 "$pid" || true
         fi

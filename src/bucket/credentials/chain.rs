@@ -16,7 +16,8 @@ use crate::bucket::control::{self, SharedHttpClient};
 use crate::config::AwsCredentials;
 use crate::error::with_causes;
 
-/// How long one request of the chain may take. The SDK has no limit of its own for an answer of STS.
+/// How long one request of the chain may take. The SDK has no limit of its own for an answer of
+/// STS.
 const ATTEMPT_MAX: Duration = Duration::from_secs(5);
 
 /// The session's name where the configuration has none.

@@ -39,8 +39,8 @@ const WAIT_FOR_BETTER_MAX: Duration = Duration::from_secs(1);
 /// A presigned URL that can be used for less than this is not made while better may be had.
 const URL_LIFE_WANTED: Duration = Duration::from_secs(60);
 
-/// The longest sleep of [`Source::keep_fresh`]. Timers stand still while a machine is suspended, and
-/// clocks are set; so the time is looked at again.
+/// The longest sleep of [`Source::keep_fresh`]. Timers stand still while a machine is suspended,
+/// and clocks are set; so the time is looked at again.
 const LOOK_INTERVAL: Duration = Duration::from_secs(15);
 
 /// How long after one flight a refusal of storage can start the next.
@@ -146,8 +146,8 @@ impl Source {
         self.held(now).ok_or_else(|| self.unavailable())
     }
 
-    /// The same for a URL of at most `life`: credentials about to end are replaced first, where that
-    /// can be had in a second.
+    /// The same for a URL of at most `life`: credentials about to end are replaced first, where
+    /// that can be had in a second.
     ///
     /// # Errors
     /// As [`Source::current`].
@@ -165,8 +165,8 @@ impl Source {
         Ok(self.held(now).unwrap_or(credentials))
     }
 
-    /// Other credentials than these, which storage has refused at `now`. None: there are none, or it
-    /// is too soon to ask again. However many requests are refused, there is one flight.
+    /// Other credentials than these, which storage has refused at `now`. None: there are none, or
+    /// it is too soon to ask again. However many requests are refused, there is one flight.
     pub async fn replace(
         self: &Arc<Self>,
         refused: &Credentials,
@@ -202,8 +202,8 @@ impl Source {
         self.held.load().as_ref()?.credentials.expires
     }
 
-    /// Replaces credentials ahead of their end until dropped. It keeps no state of its own, so it may
-    /// be dropped and called again at any time; `clock` tells storage's time.
+    /// Replaces credentials ahead of their end until dropped. It keeps no state of its own, so it
+    /// may be dropped and called again at any time; `clock` tells storage's time.
     pub async fn keep_fresh(self: &Arc<Self>, clock: impl Fn() -> SystemTime) {
         if self.provider.is_none() {
             return;

@@ -1,5 +1,6 @@
-//! Whether the gateway always has the right credentials, or says that it has none. The built program
-//! runs with an environment of its own, in front of stand-ins for AWS's services that misbehave.
+//! Whether the gateway always has the right credentials, or says that it has none. The built
+//! program runs with an environment of its own, in front of stand-ins for AWS's services that
+//! misbehave.
 //!
 //! | module | question |
 //! | --- | --- |
