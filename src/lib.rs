@@ -74,6 +74,8 @@
 //!   which was a tenth of the processor time of a short answer.
 //! - **The last chunk is held back by order, not by a buffer**: a chunk is hashed before it is
 //!   written, and the one that completes the length is written only if the hash is right.
+//! - **Short writes wait for the next one, but never for storage** ([`edge::gathering`]): whoever
+//!   waits for storage looks at the client meanwhile, and a read sends what is held.
 //! - **Requests are signed where they are sent** (`transfer::signing`), not where they are granted:
 //!   one that storage refuses for its signature is signed again, once, with newer credentials or by
 //!   storage's clock. What is granted is the [`content::layout::Key`].

@@ -16,18 +16,23 @@ const SLICES_MAX: usize = 16;
 /// Holds back short writes until they are flushed or a long one comes, which then goes out in the
 /// same system call, uncopied. `tokio::io::BufWriter` would send what it holds by itself first, and
 /// each packet wakes the client.
+///
+/// Nothing is held while the other side is waited for: a read sends it first. Whoever streams an
+/// answer reads while storage has nothing more to say, and a client must not wait for what is here.
 #[derive(Debug)]
 pub struct GatheringWriter<S> {
     inner: S,
     held: Vec<u8>,
     /// How much of `held` was sent already.
     sent: usize,
+    /// Whether anything was written since the last flush that ended. TLS below holds bytes too.
+    unflushed: bool,
 }
 
 impl<S> GatheringWriter<S> {
     /// Holds nothing, and needs no memory until it does.
     pub const fn new(inner: S) -> Self {
-        Self { inner, held: Vec::new(), sent: 0 }
+        Self { inner, held: Vec::new(), sent: 0, unflushed: false }
     }
 }
 
@@ -91,6 +96,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for GatheringWriter<S> {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let length: usize = slices.iter().map(|slice| slice.len()).sum();
+        self.unflushed = true;
         if self.held.len() + length > HELD_BYTES_MAX {
             return self.poll_send(context, slices);
         }
@@ -106,7 +112,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for GatheringWriter<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_send(context, &[]))?;
-        Pin::new(&mut self.inner).poll_flush(context)
+        ready!(Pin::new(&mut self.inner).poll_flush(context))?;
+        self.unflushed = false;
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -115,12 +123,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for GatheringWriter<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for GatheringWriter<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for GatheringWriter<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // A client that takes nothing now may still say something.
+        if self.unflushed
+            && let Poll::Ready(Err(error)) = self.as_mut().poll_flush(context)
+        {
+            return Poll::Ready(Err(error));
+        }
         Pin::new(&mut self.inner).poll_read(context, buffer)
     }
 }

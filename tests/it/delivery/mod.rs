@@ -11,6 +11,7 @@
 //! | [`memory`] | For how long is an object believed to exist? |
 //! | [`modes`] | Redirect or stream, and what is remembered in between? |
 //! | [`ranges`] | Which part of the content is sent? |
+//! | [`stalls`] | What does a client have while storage sends nothing? |
 //! | [`verification`] | Can wrong bytes ever look like the right ones? |
 
 mod addressing;
@@ -22,4 +23,5 @@ mod failures;
 mod memory;
 mod modes;
 mod ranges;
+mod stalls;
 mod verification;
