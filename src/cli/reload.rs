@@ -27,15 +27,21 @@ pub(super) struct Reloader {
     refused: Option<Vec<Problem>>,
 }
 
+/// SIGHUP, which from here on is not lost and does not end the process. Call it on a runtime.
+pub(super) fn hangup() -> Option<Signal> {
+    signal(SignalKind::hangup())
+        .inspect_err(|error| tracing::warn!(%error, "SIGHUP cannot be handled"))
+        .ok()
+}
+
 impl Reloader {
-    /// From here on a SIGHUP is not lost. Call it on a runtime.
-    pub(super) fn new(edge: Arc<Edge>, file: &Path, background: Background) -> Self {
-        let hangup = signal(SignalKind::hangup());
-        if let Err(error) = &hangup {
-            tracing::warn!(%error, "SIGHUP cannot be handled");
-        }
-        let file = file.to_owned();
-        Self { edge, file, background, hangup: hangup.ok(), refused: None }
+    pub(super) fn new(
+        edge: Arc<Edge>,
+        file: &Path,
+        background: Background,
+        hangup: Option<Signal>,
+    ) -> Self {
+        Self { edge, file: file.to_owned(), background, hangup, refused: None }
     }
 
     /// Reloads whenever there is reason to. Never completes.

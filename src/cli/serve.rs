@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::background::Background;
-use super::reload::Reloader;
+use super::reload::{self, Reloader};
 use crate::edge::{self, Edge, admin::Admin, server};
 use crate::plan::Plan;
 use crate::telemetry::Metrics;
@@ -92,6 +93,8 @@ pub async fn serve(
     announce: impl FnOnce(&Addresses),
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
+    let hangup = reload::hangup();
+    let mut stop = pin!(stop);
     let mut sockets = Vec::new();
     let mut clients = Vec::new();
     for listener in &plan.listeners {
@@ -113,8 +116,14 @@ pub async fn serve(
         false => (AccessLog::off(dropped), None),
     };
     let edge = Arc::new(Edge::new(plan, metrics, access_log));
-    let background = Background::start(&edge.serving().plan).await;
-    let reloader = Reloader::new(Arc::clone(&edge), file, background);
+    let plan = Arc::clone(&edge.serving().plan);
+    let background = tokio::select! {
+        background = Background::start(&plan) => background,
+        // Nobody was served yet, so there is nothing to end.
+        () = &mut stop => return Ok(()),
+    };
+    drop(plan);
+    let reloader = Reloader::new(Arc::clone(&edge), file, background, hangup);
     // Everything in here ends when the set is dropped.
     let mut beside = JoinSet::new();
     beside.spawn(reloader.run());
@@ -129,7 +138,7 @@ pub async fn serve(
     tracing::info!(clients = ?addresses.clients, admin = ?addresses.admin, "serving");
     announce(&addresses);
     tokio::select! {
-        () = stop => {}
+        () = &mut stop => {}
         // It ends by itself only in a panic, and a process that serves nobody must not look alive.
         _ = &mut requests => return Err(io::Error::other("the listeners ended")),
     }

@@ -3,3 +3,4 @@
 mod load;
 mod process;
 mod requests;
+mod start;
