@@ -29,7 +29,7 @@ use crate::jwks::Source;
 use crate::telemetry::Metrics;
 use crate::telemetry::routes::RouteMetrics;
 pub use files::{Files, ReadFile, Stamp};
-pub use listeners::{HTTP2, Listener};
+pub use listeners::{Admission, HTTP2, Listener};
 pub use problems::Problem;
 use problems::Problems;
 

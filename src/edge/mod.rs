@@ -19,7 +19,7 @@ use std::time::{Instant, SystemTime};
 use arc_swap::ArcSwap;
 use http::request::Parts;
 use pingora::protocols::http::ServerSession;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::error::Error;
 use crate::gateway::{self, Decision, Verdict};
@@ -36,6 +36,7 @@ use stream::Connection;
 /// The gateway's HTTP application. Shared by all connections.
 pub struct Edge {
     serving: ArcSwap<Serving>,
+    replaced: watch::Sender<()>,
     /// Room for HTTP/2 requests, whatever their connection.
     streams: Arc<Semaphore>,
     /// The process's metrics.
@@ -78,7 +79,7 @@ impl Edge {
         let storage = StorageClient::new(&plan.limits, &plan.timeouts);
         let streams = Arc::new(Semaphore::new(plan.limits.http2_streams));
         let serving = ArcSwap::from_pointee(Serving { plan: Arc::new(plan), storage });
-        Self { serving, streams, metrics, access_log }
+        Self { serving, replaced: watch::Sender::default(), streams, metrics, access_log }
     }
 
     /// What new requests are answered by.
@@ -91,6 +92,13 @@ impl Edge {
     pub fn replace(&self, plan: Arc<Plan>) {
         let storage = self.serving().storage.with_timeouts(&plan.timeouts);
         self.serving.store(Arc::new(Serving { plan, storage }));
+        self.replaced.send_replace(());
+    }
+
+    /// Changes whenever the plan was replaced.
+    #[must_use]
+    pub fn replacements(&self) -> watch::Receiver<()> {
+        self.replaced.subscribe()
     }
 
     /// Takes a session whose request was read and found sound.

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use super::gathering::GatheringWriter;
 use super::stream::ClientStream;
 use super::{Edge, http1, http2};
-use crate::plan::{HTTP2, Listener};
+use crate::plan::{Admission, HTTP2, Listener};
 
 /// A pause after `accept` failed for want of file descriptors: without it the loop would spin.
 pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -50,17 +50,23 @@ async fn accept_loop(
     mut draining: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
+    let mut replacements = edge.replacements();
+    let mut admitted = Admitted::by(&edge, position);
     loop {
         let accepted = tokio::select! {
             biased;
             _ = draining.wait_for(|draining| *draining) => break,
+            Ok(()) = replacements.changed() => {
+                admitted.review(&edge, position);
+                continue;
+            }
             // Connections that ended are taken off the books one by one.
             Some(_) = connections.join_next() => continue,
             accepted = accept(&socket, &slots) => accepted,
         };
         match accepted {
             Ok((stream, peer, slot)) => {
-                let (edge, draining) = (Arc::clone(&edge), draining.clone());
+                let (edge, draining) = (Arc::clone(&edge), admitted.leaving.subscribe());
                 connections.spawn(async move {
                     serve_accepted(&edge, stream, peer, position, draining).await;
                     drop(slot);
@@ -73,7 +79,33 @@ async fn accept_loop(
         }
     }
     drop(socket);
+    admitted.leaving.send_replace(true);
     while connections.join_next().await.is_some() {}
+}
+
+/// The connections of a socket that were let in for the same reason.
+struct Admitted {
+    /// None: the plan has no such listener.
+    admission: Option<Admission>,
+    /// Turns true when they have to finish what they do, and leave.
+    leaving: watch::Sender<bool>,
+}
+
+impl Admitted {
+    fn by(edge: &Edge, position: usize) -> Self {
+        let plan = &edge.serving().plan;
+        let admission = plan.listeners.get(position).map(|listener| listener.admission);
+        Self { admission, leaving: watch::Sender::new(false) }
+    }
+
+    /// Has them leave, if clients have to prove something else by now.
+    fn review(&mut self, edge: &Edge, position: usize) {
+        let next = Self::by(edge, position);
+        if next.admission != self.admission {
+            tracing::info!(position, "connections end, since clients are admitted otherwise now");
+            std::mem::replace(self, next).leaving.send_replace(true);
+        }
+    }
 }
 
 /// The next connection, once there is room for one. Until then the kernel holds those that wait.

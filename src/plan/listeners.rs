@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, ServerConfig};
+use sha2::{Digest as _, Sha256};
 
 use super::files::Files;
 use super::{Problems, pem};
@@ -23,6 +24,20 @@ pub struct Listener {
     pub tls: Option<Arc<ServerConfig>>,
     /// Whether HTTP/2 is spoken too. With TLS this is in `tls` already.
     pub http2: bool,
+    /// What clients have to prove.
+    pub admission: Admission,
+}
+
+/// What a client has to prove before it may ask for anything. Connections outlive a reload only
+/// where this is the same: they cannot be asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Nothing, not even in secret.
+    Plain,
+    /// Nothing.
+    Tls,
+    /// A certificate of one of the authorities with this SHA-256.
+    Certificate([u8; 32]),
 }
 
 /// HTTP/1.1 in ALPN (IANA, "TLS ALPN Protocol IDs").
@@ -43,11 +58,14 @@ pub(super) fn compile(listeners: &[config::Listener], problems: &mut Problems) -
 
 fn one(at: &str, listener: &config::Listener, problems: &mut Problems) -> Option<Listener> {
     let config::Listener { address, tls, http2 } = listener;
-    let tls = match tls {
-        None => None,
-        Some(tls) => Some(Arc::new(server_config(&format!("{at}.tls"), tls, *http2, problems)?)),
+    let (tls, admission) = match tls {
+        None => (None, Admission::Plain),
+        Some(tls) => {
+            let (config, admission) = server_config(&format!("{at}.tls"), tls, *http2, problems)?;
+            (Some(Arc::new(config)), admission)
+        }
     };
-    Some(Listener { address: *address, tls, http2: *http2 })
+    Some(Listener { address: *address, tls, http2: *http2, admission })
 }
 
 fn server_config(
@@ -55,7 +73,7 @@ fn server_config(
     tls: &config::Tls,
     http2: bool,
     problems: &mut Problems,
-) -> Option<ServerConfig> {
+) -> Option<(ServerConfig, Admission)> {
     // Named here: what the process takes by default depends on the features of other packages.
     let provider = Arc::new(ring::default_provider());
     let mut certificates = Certificates::default();
@@ -73,14 +91,16 @@ fn server_config(
     }
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider));
     let builder = problems.check(at, builder.with_safe_default_protocol_versions())?;
-    let builder = match &tls.client_ca {
-        None => builder.with_no_client_auth(),
+    let (builder, admission) = match &tls.client_ca {
+        None => (builder.with_no_client_auth(), Admission::Tls),
         Some(path) => {
-            let roots = pem::authorities(path, &mut problems.files);
+            let authorities = pem::certificates(path, &mut problems.files);
             let at = format!("{at}.client_ca");
-            let roots = Arc::new(RootCertStore { roots: problems.check(&at, roots)? });
+            let authorities = problems.check(&at, authorities)?;
+            let admission = Admission::of(&authorities);
+            let roots = Arc::new(problems.check(&at, pem::trusted(path, authorities))?);
             let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider).build();
-            builder.with_client_cert_verifier(problems.check(&at, verifier)?)
+            (builder.with_client_cert_verifier(problems.check(&at, verifier)?), admission)
         }
     };
     let mut config = builder.with_cert_resolver(Arc::new(certificates));
@@ -89,8 +109,9 @@ fn server_config(
         false => vec![HTTP1.to_vec()],
     };
     // Any replica with the same certificate takes a session up again only by itself, so sessions
-    // are kept where they were made, and few of them.
-    Some(config)
+    // are kept where they were made, and few of them. They end with this configuration: one that is
+    // taken up again does not show its certificate again.
+    Some((config, admission))
 }
 
 /// A certificate with its chain, and the key that fits.
@@ -110,6 +131,17 @@ fn certified_key(
         }
         other => format!("{name}: {other}"),
     })
+}
+
+impl Admission {
+    fn of(authorities: &[CertificateDer<'_>]) -> Self {
+        let mut hash = Sha256::new();
+        for certificate in authorities {
+            // Each says itself where it ends.
+            hash.update(certificate);
+        }
+        Self::Certificate(hash.finalize().into())
+    }
 }
 
 /// The certificates of a listener by the names they are for.

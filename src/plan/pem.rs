@@ -34,9 +34,20 @@ pub(super) fn authorities(
     path: &Path,
     files: &mut Files,
 ) -> Result<Vec<TrustAnchor<'static>>, String> {
+    trusted(path, certificates(path, files)?).map(|store| store.roots)
+}
+
+/// Certificates of a file as authorities.
+///
+/// # Errors
+/// One of them could verify nobody.
+pub(super) fn trusted(
+    path: &Path,
+    certificates: Vec<CertificateDer<'static>>,
+) -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();
-    for certificate in certificates(path, files)? {
+    for certificate in certificates {
         store.add(certificate).map_err(|error| format!("{}: {error}", path.display()))?;
     }
-    Ok(store.roots)
+    Ok(store)
 }

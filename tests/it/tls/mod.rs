@@ -2,6 +2,7 @@
 
 mod certificates;
 mod handshakes;
+mod reloads;
 mod sdk;
 
 use tempfile::TempDir;
