@@ -15,6 +15,7 @@ use aws_lc_rs::signature::{
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use casgate::auth::{Issuer, Keyring, Policy, Rule, VerdictMemory, authorize};
+use casgate::telemetry::Metrics;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::request::Parts;
 use serde_json::{Value, json};
@@ -111,7 +112,7 @@ fn policy(signer: &Signer, tenant: Option<&str>, read: &str, memory: usize) -> P
         vec![Arc::new(issuer.expect("the issuer is good"))],
         tenant.map(compile),
         compile(read),
-        Arc::new(VerdictMemory::new(memory)),
+        Arc::new(VerdictMemory::new(memory, Metrics::new().verdict_memory())),
     )
 }
 

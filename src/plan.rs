@@ -128,7 +128,10 @@ impl Plan {
         let public_origin = public_origin(config.public_url.as_deref(), &mut problems);
         let size = config.limits.remembered_verdicts;
         let verdicts = earlier.map(|earlier| &earlier.verdicts).filter(|it| it.size() == size);
-        let verdicts = verdicts.map_or_else(|| Arc::new(VerdictMemory::new(size)), Arc::clone);
+        let verdicts = verdicts.map_or_else(
+            || Arc::new(VerdictMemory::new(size, metrics.verdict_memory())),
+            Arc::clone,
+        );
 
         let mut buckets = sections::compile(
             config.buckets,

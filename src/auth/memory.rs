@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use quick_cache::Weighter;
@@ -11,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::claims::Claims;
 use super::issuer::{Issuer, IssuerId};
+use crate::telemetry::MemoryMetrics;
 
 /// The longest time a verdict is believed. It bounds how long a key that left its set still counts:
 /// where the issuer publishes the set, that is this time and its `refresh`; where the set cannot be
@@ -23,8 +23,7 @@ const AGE_MAX: Duration = Duration::from_secs(60);
 pub struct VerdictMemory {
     size: usize,
     verdicts: Option<Cache<(Fingerprint, IssuerId), Verdict, BySize>>,
-    hits: AtomicU64,
-    misses: AtomicU64,
+    metrics: MemoryMetrics,
 }
 
 /// The SHA-256 of a token, so that tokens themselves are not kept.
@@ -64,23 +63,12 @@ impl VerdictMemory {
     /// A memory of at most `size` verdicts; 0 remembers nothing. One whose claims are longer than
     /// 1 KiB takes the place of several.
     #[must_use]
-    pub fn new(size: usize) -> Self {
+    pub fn new(size: usize, metrics: MemoryMetrics) -> Self {
         Self {
             size,
             verdicts: (size > 0).then(|| Cache::with_weighter(size, size as u64, BySize)),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
+            metrics,
         }
-    }
-
-    /// How many tokens were found here, since the start.
-    pub fn hits(&self) -> &AtomicU64 {
-        &self.hits
-    }
-
-    /// How many tokens had to be parsed and verified, or refused, since the start.
-    pub fn misses(&self) -> &AtomicU64 {
-        &self.misses
     }
 
     /// The first of `issuers` that is known to have signed the token.
@@ -96,8 +84,9 @@ impl VerdictMemory {
                 verdict.holds(now).then_some((issuer.as_ref(), verdict.claims))
             })
         });
-        let counter = if found.is_some() { &self.hits } else { &self.misses };
-        counter.fetch_add(1, Ordering::Relaxed);
+        // A miss is a token that has to be parsed and verified, or refused.
+        let counter = if found.is_some() { &self.metrics.hits } else { &self.metrics.misses };
+        counter.inc();
         found
     }
 
@@ -125,9 +114,6 @@ impl Verdict {
 
 impl fmt::Debug for VerdictMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("VerdictMemory")
-            .field("hits", &self.hits)
-            .field("misses", &self.misses)
-            .finish_non_exhaustive()
+        f.debug_struct("VerdictMemory").field("size", &self.size).finish_non_exhaustive()
     }
 }

@@ -122,6 +122,13 @@ impl RemoteKeys {
         self.current(now).is_some()
     }
 
+    /// How many keys can be used of those that were fetched last, and when that was.
+    #[must_use]
+    pub fn last_fetched(&self) -> Option<(usize, SystemTime)> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().map(|held| (held.set.usable(), held.fetched))
+    }
+
     /// Completes once a fetch has ended, well or not, since the process began.
     pub async fn attempted(&self) {
         // It fails only without a sender, and `self` has one.

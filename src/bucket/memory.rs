@@ -4,13 +4,13 @@
 //! was deleted is redirected to for at most a minute, which ends in storage's own 404.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use quick_cache::sync::Cache;
 
 use super::object::ObjectHead;
 use crate::content::layout::Key;
+use crate::telemetry::MemoryMetrics;
 
 /// How long an answer is believed.
 pub const REMEMBERED_FOR: Duration = Duration::from_secs(60);
@@ -20,20 +20,14 @@ pub const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 pub struct ObjectMemory {
     capacity: usize,
     entries: Cache<Key, (SystemTime, Arc<ObjectHead>)>,
-    hits: AtomicU64,
-    misses: AtomicU64,
+    metrics: MemoryMetrics,
 }
 
 impl ObjectMemory {
     /// A memory of at most `capacity` objects.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
-        Self {
-            capacity,
-            entries: Cache::new(capacity),
-            hits: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-        }
+    pub fn new(capacity: usize, metrics: MemoryMetrics) -> Self {
+        Self { capacity, entries: Cache::new(capacity), metrics }
     }
 
     /// The most objects it remembers.
@@ -49,8 +43,8 @@ impl ObjectMemory {
             // A clock that was set back makes an entry too old, never young again.
             now.duration_since(*seen).is_ok_and(|age| age < REMEMBERED_FOR)
         });
-        let counter = if found.is_some() { &self.hits } else { &self.misses };
-        counter.fetch_add(1, Ordering::Relaxed);
+        let counter = if found.is_some() { &self.metrics.hits } else { &self.metrics.misses };
+        counter.inc();
         found.map(|(_, object)| object)
     }
 
@@ -62,11 +56,5 @@ impl ObjectMemory {
     /// Forgets the object: storage no longer has what it said.
     pub fn forget(&self, key: &Key) {
         self.entries.remove(key);
-    }
-
-    /// Look-ups that found something, and those that did not.
-    #[must_use]
-    pub fn counts(&self) -> (u64, u64) {
-        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
     }
 }

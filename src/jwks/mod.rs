@@ -126,6 +126,12 @@ impl Source {
         }
     }
 
+    /// The issuer's name in the configuration.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
     /// What it was made from.
     #[must_use]
     pub fn specification(&self) -> &Specification {

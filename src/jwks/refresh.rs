@@ -69,7 +69,6 @@ pub(super) async fn keep_fresh_by<F>(
         source.metrics.fetched(trigger.name(), result);
         let keys = match fetched {
             Ok(set) => {
-                source.metrics.keys(set.usable(), began);
                 schedule.note_success(source, &set);
                 Some((set, began))
             }

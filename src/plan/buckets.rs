@@ -79,7 +79,7 @@ pub(super) fn compile(
         credentials_setting: bucket.credentials,
         clock: StorageClock::new(name),
         forbidden_means: bucket.forbidden_means,
-        objects: ObjectMemory::new(limits.remembered_objects),
+        objects: ObjectMemory::new(limits.remembered_objects, metrics.object_memory(name)),
         metrics: metrics.bucket(name),
         credentials_metrics,
     })

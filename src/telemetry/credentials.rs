@@ -1,5 +1,6 @@
 //! Metrics of the credentials buckets are read with, and of the clock they are signed by.
 
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use prometheus::{IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry};
@@ -59,8 +60,16 @@ impl CredentialsMetrics {
         }
     }
 
-    /// Takes over what a bucket knows now.
-    pub(super) fn show(&self, bucket: &Bucket) {
+    /// Takes over what these buckets know now, and forgets all others.
+    pub(super) fn show<'b>(&self, buckets: impl Iterator<Item = &'b Arc<Bucket>>) {
+        self.expiry.reset();
+        self.offset.reset();
+        for bucket in buckets {
+            self.show_one(bucket);
+        }
+    }
+
+    fn show_one(&self, bucket: &Bucket) {
         let labels = &[bucket.name.as_str()];
         let end = bucket.credentials.expires().and_then(|end| end.duration_since(UNIX_EPOCH).ok());
         let seconds = end.map_or(0, |end| end.as_secs().try_into().unwrap_or(i64::MAX));

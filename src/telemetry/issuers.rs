@@ -1,10 +1,12 @@
 //! Metrics of the keys that issuers publish.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
-use prometheus::{Gauge, GaugeVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry};
 
 use super::{counters, registered};
+use crate::jwks::Source;
 
 /// The metrics of all issuers.
 pub(super) struct IssuersMetrics {
@@ -17,8 +19,6 @@ pub(super) struct IssuersMetrics {
 pub struct IssuerMetrics {
     issuer: String,
     fetches: IntCounterVec,
-    keys: IntGauge,
-    fetched: Gauge,
 }
 
 impl IssuersMetrics {
@@ -43,11 +43,20 @@ impl IssuersMetrics {
     }
 
     pub(super) fn issuer(&self, issuer: &str) -> IssuerMetrics {
-        IssuerMetrics {
-            issuer: issuer.to_owned(),
-            fetches: self.fetches.clone(),
-            keys: self.keys.with_label_values(&[issuer]),
-            fetched: self.fetched.with_label_values(&[issuer]),
+        IssuerMetrics { issuer: issuer.to_owned(), fetches: self.fetches.clone() }
+    }
+
+    /// Takes over what these sources have now, and forgets all others.
+    pub(super) fn show<'s>(&self, sources: impl Iterator<Item = &'s Arc<Source>>) {
+        self.keys.reset();
+        self.fetched.reset();
+        for source in sources {
+            let labels = &[source.issuer()];
+            let (usable, seconds) = source.keys().last_fetched().map_or((0, 0.0), |(keys, at)| {
+                (keys, at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64())
+            });
+            self.keys.with_label_values(labels).set(i64::try_from(usable).unwrap_or(i64::MAX));
+            self.fetched.with_label_values(labels).set(seconds);
         }
     }
 }
@@ -56,11 +65,5 @@ impl IssuerMetrics {
     /// Counts a fetch.
     pub(crate) fn fetched(&self, trigger: &str, result: &str) {
         self.fetches.with_label_values(&[self.issuer.as_str(), trigger, result]).inc();
-    }
-
-    /// Notes what one brought, and when.
-    pub(crate) fn keys(&self, usable: usize, at: SystemTime) {
-        self.keys.set(i64::try_from(usable).unwrap_or(i64::MAX));
-        self.fetched.set(at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64());
     }
 }

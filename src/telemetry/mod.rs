@@ -8,7 +8,7 @@ pub mod reloads;
 pub mod routes;
 pub mod storage;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -37,6 +37,7 @@ pub struct Metrics {
     storage: StorageMetrics,
     issuers: IssuersMetrics,
     credentials: CredentialsMetrics,
+    rendering: Mutex<()>,
     /// Requests refused before a route was known, by reason.
     pub unrouted: IntCounterVec,
     /// Client connections open now.
@@ -85,6 +86,7 @@ impl Metrics {
             storage: StorageMetrics::new(&registry),
             issuers: IssuersMetrics::new(&registry),
             credentials: CredentialsMetrics::new(&registry),
+            rendering: Mutex::default(),
             unrouted: counters(
                 "casgate_unrouted_total",
                 "Requests refused before a route was known",
@@ -143,25 +145,40 @@ impl Metrics {
         self.credentials.bucket(bucket)
     }
 
-    /// The text a scrape gets (Prometheus text format 0.0.4).
+    /// The counters of what is remembered of JWTs.
+    #[must_use]
+    pub fn verdict_memory(&self) -> MemoryMetrics {
+        let counter = |result: &str| self.verdict_memory.with_label_values(&[result]);
+        MemoryMetrics { hits: counter("hit"), misses: counter("miss") }
+    }
+
+    /// The counters of what is remembered of one bucket's objects.
+    #[must_use]
+    pub fn object_memory(&self, bucket: &str) -> MemoryMetrics {
+        let counter = |result: &str| self.object_memory.with_label_values(&[bucket, result]);
+        MemoryMetrics { hits: counter("hit"), misses: counter("miss") }
+    }
+
+    /// The text a scrape gets (Prometheus text format 0.0.4). What gauges say is said of this plan's
+    /// buckets and issuers only.
     #[must_use]
     pub fn render(&self, plan: &Plan) -> String {
-        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let set = |counter: IntCounter, value: u64| {
-            counter.inc_by(value.saturating_sub(counter.get()));
-        };
-        let (hits, misses) = (load(plan.verdicts.hits()), load(plan.verdicts.misses()));
-        set(self.verdict_memory.with_label_values(&["hit"]), hits);
-        set(self.verdict_memory.with_label_values(&["miss"]), misses);
-        for (name, bucket) in &plan.buckets {
-            let (hits, misses) = bucket.objects.counts();
-            set(self.object_memory.with_label_values(&[name, "hit"]), hits);
-            set(self.object_memory.with_label_values(&[name, "miss"]), misses);
-            self.credentials.show(bucket);
-        }
+        // Between taking the old gauges away and putting the new ones, nobody else may look.
+        let _one_at_a_time = self.rendering.lock().unwrap_or_else(PoisonError::into_inner);
+        self.credentials.show(plan.buckets.values());
+        self.issuers.show(plan.key_sources.values());
         // Encoding fails only for a metric without a family, and every one of ours has one.
         TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
     }
+}
+
+/// The counters of one memory. They go on where another memory takes its place.
+#[derive(Clone, Debug)]
+pub struct MemoryMetrics {
+    /// Look-ups that found something.
+    pub hits: IntCounter,
+    /// Look-ups that did not.
+    pub misses: IntCounter,
 }
 
 fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {

@@ -127,7 +127,7 @@ fn numbers_of_every_size_reach_the_rules() {
         vec![issuer(Keyring::jwks(forge::jwks(&Key::ASYMMETRIC).as_bytes()).unwrap())],
         None,
         Rule::compile(rule).unwrap(),
-        Arc::new(VerdictMemory::new(0)),
+        Arc::new(VerdictMemory::new(0, Metrics::new().verdict_memory())),
     );
     let token = Forge::new(Key::Es256)
         .claim("small", 2)

@@ -1,16 +1,18 @@
-use std::sync::atomic::Ordering;
-
 use super::*;
+use crate::telemetry::MemoryMetrics;
 
 struct Remembering {
     memory: Arc<VerdictMemory>,
+    metrics: MemoryMetrics,
     issuer: Arc<Issuer>,
 }
 
 impl Remembering {
     fn new(size: usize) -> Self {
         let keyring = Keyring::jwks(forge::jwks(&Key::ASYMMETRIC).as_bytes()).unwrap();
-        Self { memory: Arc::new(VerdictMemory::new(size)), issuer: issuer(keyring) }
+        let metrics = Metrics::new().verdict_memory();
+        let memory = Arc::new(VerdictMemory::new(size, metrics.clone()));
+        Self { memory, metrics, issuer: issuer(keyring) }
     }
 
     fn policy(&self, read: &str) -> Policy {
@@ -20,8 +22,7 @@ impl Remembering {
 
     /// Hits and misses so far.
     fn counts(&self) -> (u64, u64) {
-        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        (read(self.memory.hits()), read(self.memory.misses()))
+        (self.metrics.hits.get(), self.metrics.misses.get())
     }
 }
 
@@ -111,7 +112,8 @@ fn what_one_issuer_signed_is_nothing_to_another() {
 #[test]
 fn tokens_of_every_issuer_are_remembered() {
     let keys = |key| Keyring::jwks(forge::jwks(&[key]).as_bytes()).unwrap();
-    let memory = Arc::new(VerdictMemory::new(8));
+    let metrics = Metrics::new().verdict_memory();
+    let memory = Arc::new(VerdictMemory::new(8, metrics.clone()));
     let issuers = vec![issuer(keys(Key::Es384)), issuer(keys(Key::Es256))];
     let read = Rule::compile("true").unwrap();
     let policy = Policy::jwt(issuers, None, read, Arc::clone(&memory));
@@ -120,8 +122,8 @@ fn tokens_of_every_issuer_are_remembered() {
         assert_eq!(outcome(&policy, &token, NOW), Ok(()));
         assert_eq!(outcome(&policy, &token, NOW), Ok(()));
     }
-    assert_eq!(memory.hits().load(Ordering::Relaxed), 2);
-    assert_eq!(memory.misses().load(Ordering::Relaxed), 2);
+    assert_eq!(metrics.hits.get(), 2);
+    assert_eq!(metrics.misses.get(), 2);
 }
 
 #[test]

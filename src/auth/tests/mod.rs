@@ -18,6 +18,7 @@ use http::request::Parts;
 
 use super::{Grant, Issuer, Keyring, Policy, Rule, VerdictMemory, authorize};
 use crate::error::{Error, Kind};
+use crate::telemetry::Metrics;
 use forge::{Forge, Key};
 
 const ISS: &str = "https://issuer.example";
@@ -41,7 +42,12 @@ fn issuer_for(audience: &str, keyring: Keyring) -> Arc<Issuer> {
 /// Everybody with a good token of these issuers; nothing is remembered.
 fn policy(issuers: impl IntoIterator<Item = Arc<Issuer>>) -> Policy {
     let issuers = issuers.into_iter().collect();
-    Policy::jwt(issuers, None, Rule::compile("true").unwrap(), Arc::new(VerdictMemory::new(0)))
+    Policy::jwt(
+        issuers,
+        None,
+        Rule::compile("true").unwrap(),
+        Arc::new(VerdictMemory::new(0, Metrics::new().verdict_memory())),
+    )
 }
 
 /// A policy that knows the public halves of all keys, under their names.
@@ -92,7 +98,7 @@ fn nothing_secret_is_printed() {
     let secret = "correct horse battery staple, twice over";
     let keyring = Keyring::hs256(secret.as_bytes()).unwrap();
     let rule = Rule::compile("claims.nobody == 'x'").unwrap();
-    let memory = Arc::new(VerdictMemory::new(8));
+    let memory = Arc::new(VerdictMemory::new(8, Metrics::new().verdict_memory()));
     let policy = Policy::jwt(vec![issuer(keyring)], None, rule, memory);
     let token = Forge::new(Key::Secret(secret.as_bytes())).sign();
 

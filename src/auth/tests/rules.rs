@@ -7,7 +7,7 @@ fn policy_with(tenant: Option<&str>, read: &str) -> Policy {
         vec![issuer(Keyring::jwks(forge::jwks(&[Key::EdDsa]).as_bytes()).unwrap())],
         tenant.map(|text| Rule::compile(text).unwrap()),
         Rule::compile(read).unwrap(),
-        Arc::new(VerdictMemory::new(8)),
+        Arc::new(VerdictMemory::new(8, Metrics::new().verdict_memory())),
     )
 }
 
@@ -201,7 +201,7 @@ fn strange_programs_end_in_an_answer() {
     // Half of what a worker thread has; unoptimized code needs several times what we ship.
     let evaluate = move || {
         for rule in compiled {
-            let memory = Arc::new(VerdictMemory::new(0));
+            let memory = Arc::new(VerdictMemory::new(0, Metrics::new().verdict_memory()));
             let keyring = Keyring::jwks(forge::jwks(&[Key::EdDsa]).as_bytes()).unwrap();
             let policy = Policy::jwt(vec![issuer(keyring)], None, rule, memory);
             let outcome = judge(&policy, &token("x"), NOW).map(|_| ());

@@ -1,6 +1,7 @@
 //! A configuration that changes while it is in use.
 
 mod load;
+mod metrics;
 mod process;
 mod requests;
 mod start;

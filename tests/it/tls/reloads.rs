@@ -19,7 +19,7 @@ async fn who_has_no_certificate_does_not_stay_where_one_is_asked_for() {
     let content = Content::sized(2_000_000);
     let storage = Storage::holding(&content).await;
     let served = Served::before(&storage, "");
-    patient(&served, &listener(&served.folder, ""));
+    patient(&served, &listener(served.folder.path(), ""));
     let address = served.gateway.listen().await;
     let dialer = Dialer::trusting(&served.authority);
     let mut idle = Client::new(dialer.dial(address, "localhost").await.unwrap());
@@ -32,7 +32,7 @@ async fn who_has_no_certificate_does_not_stay_where_one_is_asked_for() {
     let clients = Authority::new();
     let file = served.folder.path().join("clients.crt");
     std::fs::write(&file, clients.pem()).unwrap();
-    let asking = listener(&served.folder, &format!("client_ca: {}", file.display()));
+    let asking = listener(served.folder.path(), &format!("client_ca: {}", file.display()));
     patient(&served, &asking);
     assert_eq!(idle.rest().await, b"", "it ends without a request");
     // An answer that was begun is finished.
@@ -69,7 +69,7 @@ async fn no_session_is_taken_up_again_across_such_a_reload() {
     }
     let file = served.folder.path().join("clients.crt");
     std::fs::write(&file, Authority::new().pem()).unwrap();
-    let asking = listener(&served.folder, &format!("client_ca: {}", file.display()));
+    let asking = listener(served.folder.path(), &format!("client_ca: {}", file.display()));
     patient(&served, &asking);
     let Ok(stream) = dialer.dial(address, "localhost").await else { return };
     let mut client = Client::new(stream);
