@@ -46,7 +46,8 @@
 //! - No request is answered by two configurations: it keeps the plan it began with, whatever is
 //!   loaded meanwhile ([`edge::Serving`]), and no reload takes effect in part.
 //! - No connection outlives a reload that asks clients for another proof of who they are
-//!   ([`plan::Admission`]).
+//!   ([`plan::Admission`]), and no keys, addresses or credentials end with one that does not concern
+//!   where they came from ([`bucket::Bucket::inherit`], [`jwks::Source::succeeding`]).
 //! - No HTTP/2 stream ends as if it were whole when it is not: it is reset. No more of them are
 //!   answered at once than the limits say, those counted that the client gave up.
 //! - No connection is used again after anything about its framing was unclear, after a chunked

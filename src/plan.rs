@@ -112,8 +112,9 @@ impl Plan {
 
     /// Compiles a configuration that takes the place of an earlier one. Buckets and issuers that
     /// are the same as before are taken over, with all that is known of them: what storage
-    /// confirmed, which signatures were good, addresses, keys, credentials. `files` has what the
-    /// configuration itself was read from.
+    /// confirmed, which signatures were good, addresses, keys, credentials. Those that are not keep
+    /// of that what is no worse for the change, as it may not be had again just now. `files` has
+    /// what the configuration itself was read from.
     ///
     /// # Errors
     /// Every problem, as in [`Plan::compile`].
@@ -154,8 +155,9 @@ impl Plan {
             },
         );
         if let Some(earlier) = earlier {
-            sections::take_over(&mut buckets, &earlier.buckets, Bucket::is_same);
-            sections::take_over(&mut issuers, &earlier.issuers, Issuer::is_same);
+            let known = &earlier.buckets;
+            sections::take_over(&mut buckets, known, Bucket::is_same, Bucket::inherit);
+            sections::take_over(&mut issuers, &earlier.issuers, Issuer::is_same, |_, _| {});
         }
         let context = routes::Context {
             public_origin: public_origin.as_deref(),

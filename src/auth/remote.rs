@@ -122,6 +122,12 @@ impl RemoteKeys {
         self.current(now).is_some()
     }
 
+    /// Takes the keys of another, as old as they are.
+    pub fn take_over(&self, earlier: &Self) {
+        let held = earlier.held.read().unwrap_or_else(PoisonError::into_inner).clone();
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = held;
+    }
+
     /// How many keys can be used of those that were fetched last, and when that was.
     #[must_use]
     pub fn last_fetched(&self) -> Option<(usize, SystemTime)> {

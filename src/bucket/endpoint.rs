@@ -125,6 +125,12 @@ impl Endpoint {
         }
     }
 
+    /// Whether `other` is the same server, found in the same way.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.origin == other.origin && self.lookup == other.lookup
+    }
+
     /// The next address in turn. None: DNS has not answered yet.
     #[must_use]
     pub fn address(&self) -> Option<SocketAddr> {

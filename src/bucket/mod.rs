@@ -55,7 +55,7 @@ pub struct Bucket {
     /// Who signs.
     pub credentials: Arc<Source>,
     /// What time it is in storage.
-    pub clock: StorageClock,
+    pub clock: Arc<StorageClock>,
     /// The meaning of a 403 to our own signature.
     pub forbidden_means: ForbiddenMeans,
     /// Objects known to exist.
@@ -128,6 +128,25 @@ impl Bucket {
             && self.credentials.fixed_credentials() == other.credentials.fixed_credentials()
             && self.forbidden_means == other.forbidden_means
             && self.objects.capacity() == other.objects.capacity()
+    }
+
+    /// Takes from an earlier bucket of the same name what is still true of this one. Neither DNS nor
+    /// whoever has the credentials need answer just now.
+    pub fn inherit(&mut self, earlier: &Self) {
+        if self.endpoint.is_same(&earlier.endpoint) {
+            self.endpoint = Arc::clone(&earlier.endpoint);
+        }
+        if self.server == earlier.server {
+            self.clock = Arc::clone(&earlier.clock);
+        }
+        // Those of a chain; fixed ones were read again.
+        if self.credentials_setting == earlier.credentials_setting
+            && self.region == earlier.region
+            && self.credentials.fixed_credentials().is_none()
+            && earlier.credentials.fixed_credentials().is_none()
+        {
+            self.credentials = Arc::clone(&earlier.credentials);
+        }
     }
 
     /// Signs a GET or HEAD of one object, for the clock of storage when ours is at `now`.

@@ -67,6 +67,13 @@ pub struct Specification {
 }
 
 impl Specification {
+    /// Whether keys come from the same place, and are trusted for the same reasons.
+    fn is_same_place(&self, other: &Self) -> bool {
+        self.location == other.location
+            && self.allow_private_addresses == other.allow_private_addresses
+            && self.authorities == other.authorities
+    }
+
     /// The address in the configured URL, if it has one that must not be connected to. Names are
     /// judged when they are looked up.
     #[must_use]
@@ -124,6 +131,22 @@ impl Source {
             specification,
             metrics,
         }
+    }
+
+    /// The same with other settings. The keys of `earlier` are taken over where they were fetched
+    /// from the same place by the same rules: then they are no worse for a change of schedule.
+    #[must_use]
+    pub fn succeeding(
+        specification: Specification,
+        earlier: &Self,
+        metrics: IssuerMetrics,
+    ) -> Self {
+        let is_same_place = specification.is_same_place(&earlier.specification);
+        let source = Self::new(&earlier.issuer, specification, metrics);
+        if is_same_place {
+            source.keys.take_over(&earlier.keys);
+        }
+        source
     }
 
     /// The issuer's name in the configuration.

@@ -77,7 +77,7 @@ pub(super) fn compile(
         path_prefix,
         credentials: Arc::new(credentials?),
         credentials_setting: bucket.credentials,
-        clock: StorageClock::new(name),
+        clock: Arc::new(StorageClock::new(name)),
         forbidden_means: bucket.forbidden_means,
         objects: ObjectMemory::new(limits.remembered_objects, metrics.object_memory(name)),
         metrics: metrics.bucket(name),

@@ -47,7 +47,11 @@ pub(super) fn compile(
             let specification = remote_keys::compile(&at, &issuer, problems)?;
             let source = match sources.earlier {
                 Some(earlier) if *earlier.specification() == specification => Arc::clone(earlier),
-                _ => Arc::new(Source::new(name, specification, metrics.issuer(name))),
+                Some(earlier) => {
+                    let metrics = metrics.issuer(name);
+                    Arc::new(Source::succeeding(specification, earlier, metrics))
+                }
+                None => Arc::new(Source::new(name, specification, metrics.issuer(name))),
             };
             sources.compiled.insert(name.to_owned(), Arc::clone(&source));
             Keyring::remote(Arc::clone(source.keys()))

@@ -28,17 +28,20 @@ pub(super) fn compile<C, T>(
         .collect()
 }
 
-/// Puts entries of an earlier plan in the place of those that are the same.
+/// Puts entries of an earlier plan in the place of those that are the same; the others inherit.
 pub(super) fn take_over<T>(
     entries: &mut Compiled<T>,
     earlier: &BTreeMap<String, Arc<T>>,
     is_same: impl Fn(&T, &T) -> bool,
+    inherit: impl Fn(&mut T, &T),
 ) {
     for (name, entry) in entries {
-        if let (Some(entry), Some(earlier)) = (entry, earlier.get(name))
-            && is_same(entry, earlier)
-        {
+        let (Some(entry), Some(earlier)) = (entry, earlier.get(name)) else { continue };
+        if is_same(entry, earlier) {
             *entry = Arc::clone(earlier);
+        } else if let Some(entry) = Arc::get_mut(entry) {
+            // Nobody refers to it before there are routes.
+            inherit(entry, earlier);
         }
     }
 }

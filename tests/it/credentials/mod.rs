@@ -13,5 +13,5 @@
 mod misbehaviour;
 mod places;
 mod refusals;
-mod stand_ins;
+pub(crate) mod stand_ins;
 mod urls;

@@ -131,7 +131,7 @@ pub(crate) fn instance(imds: &Server) -> BTreeMap<String, String> {
 /// The built program, with credentials of AWS's chain.
 pub(crate) struct Gateway {
     pub(crate) process: Process,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Gateway {
@@ -150,7 +150,13 @@ impl Gateway {
         let yaml = format!("admin: 127.0.0.1:0{before}credentials: {{ aws: {aws} }}{after}");
         let file = folder.path().join("gateway.yaml");
         std::fs::write(&file, yaml).unwrap();
-        Self { process: Process::start_with(&file, variables), _folder: folder }
+        Self { process: Process::start_with(&file, variables), folder }
+    }
+
+    /// Changes its configuration file.
+    pub(crate) fn change(&self, change: impl Fn(String) -> String) {
+        let file = self.folder.path().join("gateway.yaml");
+        std::fs::write(&file, change(std::fs::read_to_string(&file).unwrap())).unwrap();
     }
 
     pub(crate) async fn get(&self, path: &str) -> Response {

@@ -3,6 +3,7 @@
 mod changes; // rotation, outage, flood: what clients see meanwhile
 mod discovery; // documents in the shapes of known issuers
 mod fetching; // answers, redirects and certificates, good and bad
+mod reloads; // what a changed configuration does to keys
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,6 @@
 //! A configuration that changes while it is in use.
 
+mod knowledge;
 mod load;
 mod metrics;
 mod process;
