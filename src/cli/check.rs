@@ -40,13 +40,14 @@ pub(super) fn report(file: &Path, prefix: &str, problems: &[Problem]) {
     }
 }
 
-/// Reads and compiles a configuration file, in the place of an earlier plan if there is one.
+/// Reads and compiles a configuration file, in the place of an earlier plan if there is one; then
+/// all files have to be regular ones.
 ///
 /// # Errors
 /// Every problem, an unreadable file included.
 pub fn load(file: &Path, metrics: &Metrics, earlier: Option<&Plan>) -> Result<Plan, Vec<Problem>> {
     let whole = |message: String| vec![Problem { path: String::new(), message }];
-    let mut files = Files::default();
+    let mut files = if earlier.is_some() { Files::regular() } else { Files::default() };
     let cannot = |error: &dyn std::fmt::Display| whole(format!("cannot read the file: {error}"));
     let text = files.bytes(file).map_err(|error| cannot(&error))?;
     let text = String::from_utf8(text).map_err(|error| cannot(&error))?;

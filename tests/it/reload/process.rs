@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -150,4 +151,30 @@ async fn a_secret_that_changes_is_read_again() {
         (running.status("/download/", &old), running.status("/download/", &new)),
         ("401".to_owned(), "200".to_owned())
     );
+}
+
+/// Reading a pipe would wait for whoever writes to it, and no reload would ever follow.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_file_any_more_is_complained_about() {
+    let settings = Settings { timeouts: OFTEN, ..STREAM };
+    let running = Running::start(settings).await;
+    let key = running.folder.path().join("key");
+    let long = std::fs::File::create(running.folder.path().join("long")).unwrap();
+    long.set_len(1024 * 1024 * 1024).unwrap();
+    for (make, complaint) in [
+        ("mkfifo", "it is no regular file"),
+        ("ln -s long", "file too large"),
+        ("ln -s nowhere", "No such file"),
+    ] {
+        fs::remove_file(&key).unwrap();
+        let command = format!("cd '{}' && {make} key", running.folder.path().display());
+        assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
+        let line = running.process.logged(complaint);
+        assert_eq!(line["place"], "buckets.store.credentials.static.secret_access_key");
+        assert_eq!(running.status("/download/", ""), "200");
+    }
+    fs::remove_file(&key).unwrap();
+    fs::write(&key, "storage secret").unwrap();
+    running.process.logged("was reloaded");
+    assert!(running.process.resident_bytes() < 512 * 1024 * 1024);
 }
