@@ -13,6 +13,9 @@ use crate::plan::Plan;
 /// How long a look-up of a storage name may take, and the first one hold up the start.
 const RESOLVE_MAX: Duration = Duration::from_secs(5);
 
+/// How long the answer to the first question to a bucket is awaited, retries included.
+const PROBE_MAX: Duration = Duration::from_secs(30);
+
 /// How long issuers may hold up the start.
 const FIRST_KEYS_MAX: Duration = Duration::from_secs(5);
 
@@ -84,12 +87,16 @@ async fn keep_resolving(plan: Arc<Plan>) {
 }
 
 /// Says which buckets cannot be used, and why, before a client finds out. It changes nothing:
-/// storage that is down may come up.
+/// storage that is down may come up. One that does not answer keeps no other from being asked.
 async fn probe_buckets(plan: Arc<Plan>) {
-    for (name, bucket) in &plan.buckets {
-        match control::probe(bucket, SystemTime::now).await {
-            Ok(()) => tracing::info!(bucket = name, "the bucket can be used"),
-            Err(error) => tracing::error!(bucket = name, error, "the bucket cannot be used"),
+    let probes = plan.buckets.values().cloned().map(|bucket| async move {
+        let probed = timeout(PROBE_MAX, control::probe(&bucket, SystemTime::now)).await;
+        match probed.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
+            Ok(()) => tracing::info!(bucket = bucket.name, "the bucket can be used"),
+            Err(error) => {
+                tracing::error!(bucket = bucket.name, error, "the bucket cannot be used");
+            }
         }
-    }
+    });
+    probes.collect::<JoinSet<()>>().join_all().await;
 }

@@ -1,4 +1,4 @@
-//! Signals that come while the process still waits for an issuer.
+//! The start, while not everybody answers: signals that come meanwhile, and what is asked after.
 
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -7,6 +7,7 @@ use crate::support::answer::{Answer, Then};
 use crate::support::content::Content;
 use crate::support::gateway::{JWT, STREAM, Settings};
 use crate::support::issuer::Issuer;
+use crate::support::process::Process;
 use crate::support::storage::Storage;
 use crate::support::within;
 
@@ -64,4 +65,27 @@ async fn sigterm_ends_it_at_once() {
     assert!(ended.await.unwrap().unwrap().success());
     // Five seconds are what an issuer gets, and another three load balancers.
     assert!(begun.elapsed().as_secs() < 4, "{:?}", begun.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_does_not_answer_keeps_no_other_from_being_looked_at() {
+    let hung = Storage::scripted(|_| Answer::nothing(Then::Stall)).await;
+    let storage = Storage::scripted(|_| Answer::head_and(&["HTTP/1.1 200 OK"], b"", Then::Close));
+    let storage = storage.await;
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = STREAM.yaml(&format!("http://{}", storage.address), &folder);
+    let key = folder.path().join("key");
+    let first = format!(
+        "buckets:\n  a:\n    bucket: other\n    region: us-east-1\n    endpoint: 'http://{}'\n    \
+         credentials: {{ static: {{ access_key_id: {{ file: {key} }}, \
+         secret_access_key: {{ file: {key} }} }} }}\n",
+        hung.address,
+        key = key.display(),
+    );
+    let file = folder.path().join("gateway.yaml");
+    std::fs::write(&file, yaml.replace("buckets:\n", &first)).unwrap();
+    tokio::task::block_in_place(|| {
+        let process = Process::start(&file);
+        assert_eq!(process.logged("the bucket can be used")["bucket"], "store");
+    });
 }
