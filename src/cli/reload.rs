@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::background::Background;
 use super::check;
 use crate::edge::Edge;
-use crate::plan::{Plan, Problem, Stamp};
+use crate::plan::{Plan, Problem, ReadFile, Stamp};
 
 /// Reloads at SIGHUP, and when the configuration or a file it names has changed.
 pub(super) struct Reloader {
@@ -118,13 +118,16 @@ async fn hung_up(hangup: Option<&mut Signal>) {
 
 /// Completes when files of the plan have changed, and then not again for one interval: whoever
 /// writes them should be done. With `again`, after an interval without changes in any case.
-async fn outdated(plan: &Plan, again: bool) {
+async fn outdated(plan: &Arc<Plan>, again: bool) {
     let interval: Duration = plan.timeouts.reload_interval;
     let read: Vec<Stamp> = plan.files.iter().map(|file| file.stamp()).collect();
     let mut before = read.clone();
     loop {
         sleep(interval).await;
-        let current: Vec<Stamp> = plan.files.iter().map(|file| file.current_stamp()).collect();
+        // A file system may hang, and must not take a thread of the requests with it.
+        let plan = Arc::clone(plan);
+        let stamps = move || plan.files.iter().map(ReadFile::current_stamp).collect();
+        let Ok(current): Result<Vec<Stamp>, _> = spawn_blocking(stamps).await else { continue };
         if (again || current != read) && current == before {
             return;
         }
