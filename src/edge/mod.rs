@@ -115,6 +115,7 @@ impl Edge {
     ) -> (Client, Ending) {
         let Serving { plan, storage } = &*request.serving;
         client.set_request_id(&request.id);
+        client.set_send_at_once(&request.connection.send_at_once);
         let open = Open::new(self, request, head, client.progress());
         let now = SystemTime::now();
         let decision = tokio::select! {

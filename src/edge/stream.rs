@@ -129,6 +129,7 @@ pub struct ClientStream<S> {
     unread: Bytes,
     allowance: Arc<Allowance>,
     backlog: Arc<Backlog>,
+    send_at_once: Arc<AtomicBool>,
     peer: Option<SocketAddr>,
 }
 
@@ -139,6 +140,8 @@ pub struct Connection {
     pub allowance: Arc<Allowance>,
     /// How it takes what is written to it.
     pub backlog: Arc<Backlog>,
+    /// Whether each write is flushed, since no read will do so.
+    pub send_at_once: Arc<AtomicBool>,
     /// The other end.
     pub peer: Option<SocketAddr>,
 }
@@ -148,7 +151,8 @@ impl<S> ClientStream<S> {
     pub fn new(inner: S, peer: Option<SocketAddr>) -> Self {
         let allowance = Arc::new(Allowance::default());
         allowance.lift();
-        Self { inner, unread: Bytes::new(), allowance, backlog: Arc::default(), peer }
+        let (backlog, send_at_once) = Default::default();
+        Self { inner, unread: Bytes::new(), allowance, backlog, send_at_once, peer }
     }
 
     /// Puts bytes back in front of what is read next.
@@ -169,7 +173,18 @@ impl<S> ClientStream<S> {
         Connection {
             allowance: Arc::clone(&self.allowance),
             backlog: Arc::clone(&self.backlog),
+            send_at_once: Arc::clone(&self.send_at_once),
             peer: self.peer,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> ClientStream<S> {
+    /// Flushes, where that is asked for. What does not go now goes with the next write, which says
+    /// what is wrong too.
+    fn push(&mut self, context: &mut Context<'_>) {
+        if self.send_at_once.load(Ordering::Relaxed) {
+            let _ = Pin::new(&mut self.inner).poll_flush(context);
         }
     }
 }
@@ -211,6 +226,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let write = Pin::new(&mut self.inner).poll_write(context, bytes);
+        self.push(context);
         self.note_write(write)
     }
 
@@ -220,6 +236,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let write = Pin::new(&mut self.inner).poll_write_vectored(context, slices);
+        self.push(context);
         self.note_write(write)
     }
 

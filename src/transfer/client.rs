@@ -1,7 +1,7 @@
 //! The client's side of an answer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -81,6 +81,7 @@ impl Progress {
 pub struct Client {
     session: Box<ServerSession>,
     watched: bool,
+    send_at_once: Arc<AtomicBool>,
     write_timeout: Duration,
     send_rate_min: usize,
     request_id: Option<HeaderValue>,
@@ -100,8 +101,27 @@ impl Client {
         // While a body is unread, what arrives on HTTP/1 is body; then nobody can tell whether the
         // client is still there, and the connection is closed after the answer anyway.
         let watched = session.is_http2() || session.is_body_done();
-        let progress = Arc::default();
-        Self { session, watched, write_timeout, send_rate_min, request_id: None, progress }
+        let (send_at_once, progress) = Default::default();
+        let request_id = None;
+        Self { session, watched, send_at_once, write_timeout, send_rate_min, request_id, progress }
+    }
+
+    /// What to set as soon as an HTTP/1 connection is not read any more, so that no read flushes it.
+    pub fn set_send_at_once(&mut self, flag: &Arc<AtomicBool>) {
+        if self.session.is_http2() {
+            // It is read and flushed for all of its requests, whatever one of them does.
+            return;
+        }
+        self.send_at_once = Arc::clone(flag);
+        if !self.watched {
+            self.unwatch();
+        }
+    }
+
+    /// Nobody reads from the connection before this answer has ended.
+    fn unwatch(&mut self) {
+        self.watched = false;
+        self.send_at_once.store(true, Ordering::Relaxed);
     }
 
     /// Names the request in its answer.
@@ -118,11 +138,11 @@ impl Client {
                 // Bytes of a next request: the client is there. One byte of it is lost, so the
                 // connection ends with this answer (RFC 9112 section 9.3.2 lets us).
                 Err(error) if matches!(error.etype(), ErrorType::ConnectError) => {
-                    self.watched = false;
+                    self.unwatch();
                     self.session.set_keepalive(None);
                 }
                 Err(error) => return error.into(),
-                Ok(_) => self.watched = false,
+                Ok(_) => self.unwatch(),
             }
         }
         std::future::pending().await

@@ -63,3 +63,20 @@ async fn what_storage_has_sent_is_passed_on_over_tls() {
         begin(stream, &content, sent).await;
     }
 }
+
+/// From a client that has sent more than its request, nobody reads any more.
+#[tokio::test]
+async fn what_storage_has_sent_is_passed_on_to_clients_that_say_more() {
+    let content = Content::sized(300_000);
+    for more in ["", "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n"] {
+        let storage = stalling(&content, 1000).await;
+        let gateway = Settings { timeouts: "storage_read: 1h", ..STREAM }.before(&storage);
+        let stream = TcpStream::connect(gateway.listen().await).await.unwrap();
+        let mut client = Client::new(stream);
+        let length = if more.is_empty() { "Content-Length: 5\r\n" } else { "" };
+        let path = content.path();
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n{length}\r\n{more}")).await;
+        assert_eq!(client.head().await.status, 200);
+        assert!(client.bytes(1000).await == content.bytes[..1000]);
+    }
+}
