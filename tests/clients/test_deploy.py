@@ -103,7 +103,7 @@ def test_the_build_is_the_one_meant_for_images():
     build = instruction("RUN")
     assert "cargo build --profile dist --no-default-features --locked " in build
     assert "[profile.dist]" in PACKAGE and "target/dist/casgate" in build
-    rust = re.fullmatch(r"docker\.io/library/rust:(\d+\.\d+)\.\d+-slim-(\w+)", argument("RUST_IMAGE"))
+    rust = re.fullmatch(r"rust:(\d+\.\d+)\.\d+-slim-(\w+)", argument("RUST_IMAGE"))
     assert rust[1] == package_field("rust-version")
     debian = re.fullmatch(r"gcr\.io/distroless/cc-debian(\d+):nonroot", argument("FINAL_IMAGE"))
     assert {"bookworm": "12", "trixie": "13"}[rust[2]] == debian[1]
