@@ -41,8 +41,8 @@
 //!   built from nothing ([`bucket::Bucket::sign_read`]).
 //! - No client gets as many bytes as `Content-Length` announced unless they hash to the digest, or
 //!   the route trusts storage's checksum, or the client asked for a part ([`transfer::copy`]).
-//! - No body is held in memory beyond one read buffer of 64 KiB, whatever the content's size;
-//!   content of at most that size is held whole while it is checked.
+//! - No body is held in memory beyond one read buffer of 64 KiB, on HTTP/2 two, whatever the
+//!   content's size; content of at most that size is held whole while it is checked.
 //! - No request is answered by two configurations: it keeps the plan it began with, whatever is
 //!   loaded meanwhile ([`edge::Serving`]), and no reload takes effect in part.
 //! - No connection outlives a reload that asks clients for another proof of who they are
@@ -72,7 +72,8 @@
 //! - **A reload that would need a restart is refused** rather than applied in part, so that what
 //!   runs is always one file.
 //! - **Storage over HTTP/1.1** ([`transfer::storage`]) with Pingora's session: S3 speaks nothing
-//!   else, and the session lends its read buffer, so that bytes go from storage to client uncopied.
+//!   else, and the session lends its read buffer, so that bytes go from storage to client uncopied
+//!   (HTTP/2 keeps them until it may send, in one copy, which the next read waits for).
 //!   The pool is ours ([`transfer::idle`]): Pingora's spawns a task for each connection it keeps,
 //!   which was a tenth of the processor time of a short answer.
 //! - **The last chunk is held back by order, not by a buffer**: a chunk is hashed before it is

@@ -17,9 +17,10 @@ use crate::telemetry::MemoryMetrics;
 /// fetched any more, this time and its `max_age`.
 const AGE_MAX: Duration = Duration::from_secs(60);
 
-/// Remembers which tokens were signed by which issuer, with their claims. Only that: time, audience
-/// and rules are judged on every request, and refusals are never remembered, so nobody can fill
-/// the memory without a signed token.
+/// Remembers which tokens were signed by which issuer, with their claims, and in these what the
+/// first rules that granted something granted. Time and audience are judged on every request, other
+/// rules too, and refusals are never remembered, so nobody can fill the memory without a signed
+/// token.
 pub struct VerdictMemory {
     size: usize,
     verdicts: Option<Cache<(Fingerprint, IssuerId), Verdict, BySize>>,

@@ -122,8 +122,8 @@ pub async fn authorize(
     };
     let token = credential::find(head, query_parameter)?;
     let (issuer, claims) = policy.claims_of(&token, now).await?;
-    // What is remembered is that the signature was good; whether the token is good now, and for
-    // this route, is asked each time.
+    // What is remembered is that the signature was good, and what rules made of the claims, which
+    // do not change; whether the token is good now, and for us, is asked each time.
     issuer.check_party(&claims)?;
     issuer.check_time(&claims, now)?;
     policy.grant(&claims)
