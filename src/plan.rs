@@ -83,7 +83,7 @@ pub struct Route {
     pub redirect_ttl: Duration,
     /// Skip hashing where storage's own checksum equals the digest.
     pub trust_storage_checksum: bool,
-    /// Ask storage even when the client has the content.
+    /// Ask storage even when the client has the content, or storage had it a moment ago.
     pub revalidate: bool,
     /// This route's counters.
     pub metrics: RouteMetrics,

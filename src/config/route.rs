@@ -31,7 +31,8 @@ pub struct Route {
     /// Skip hashing where storage reports a full-object SHA-256 equal to the digest.
     #[serde(default)]
     pub trust_storage_checksum: bool,
-    /// Ask storage even when `If-None-Match` already names the content.
+    /// Ask storage on every request whether it has the content: even when `If-None-Match` names it
+    /// already, and even when it was there a moment ago.
     #[serde(default)]
     pub revalidate: bool,
 }

@@ -79,8 +79,8 @@ fn one(
         let message = "clients resolve dot segments in a redirect, and then it is refused; stream";
         problems.add(&format!("{at}.layout"), message);
     }
-    if delivery == Delivery::Redirect && (route.trust_storage_checksum || route.revalidate) {
-        problems.warn(at, "trust_storage_checksum and revalidate change nothing for redirects");
+    if delivery == Delivery::Redirect && route.trust_storage_checksum {
+        problems.warn(at, "trust_storage_checksum changes nothing for redirects");
     }
     let metrics = context.metrics.route(&route.path, dialect.name());
     Some(Route {

@@ -312,10 +312,14 @@ fn files_that_are_none() {
 #[test]
 fn what_works_and_is_probably_not_meant_is_a_warning() {
     let secrets = tempfile::tempdir().unwrap();
-    let settings = Settings { delivery: "redirect", route: "revalidate: true", ..STREAM };
-    let lines = said_of(&settings.yaml(ENDPOINT, &secrets));
+    let said = |route: &str| {
+        let settings = Settings { delivery: "redirect", route, ..STREAM };
+        said_of(&settings.yaml(ENDPOINT, &secrets))
+    };
+    let lines = said("trust_storage_checksum: true");
     assert_eq!(lines.len(), 1);
-    assert!(lines[0].starts_with("warning: routes[0]: "), "{lines:#?}");
+    assert!(lines[0].starts_with("warning: routes[0]: trust_storage_checksum "), "{lines:#?}");
+    assert_eq!(said("revalidate: true"), [] as [&str; 0], "it does something for redirects");
 }
 
 #[test]

@@ -57,3 +57,14 @@ async fn a_minute() {
     // A clock that was set back makes nothing young again.
     assert_eq!(asked(&plan, &storage, start).await, 4);
 }
+
+#[tokio::test]
+async fn not_at_all_where_storage_is_to_be_asked_every_time() {
+    let secrets = tempfile::tempdir().unwrap();
+    let settings = Settings { auth: OPEN, route: "revalidate: true", ..REDIRECT };
+    let plan = compile(&settings.yaml("http://127.0.0.1:9", &secrets), &Metrics::new()).unwrap();
+    let (storage, now) = (Counting::default(), SystemTime::UNIX_EPOCH);
+    for expected in 1..=3 {
+        assert_eq!(asked(&plan, &storage, now).await, expected);
+    }
+}
