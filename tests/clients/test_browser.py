@@ -50,11 +50,14 @@ class Browser:
         return self.command("POST", "/execute/sync", script=script, args=[])
 
     def downloaded(self):
-        """The one file saved; a download under way has another suffix."""
+        """The one file saved. A download under way has a file with another suffix, and an empty one
+        that keeps its name free."""
 
         def file():
             entries = [entry for entry in self.downloads.iterdir() if not entry.name.startswith(".")]
-            return entries if entries and not entries[0].suffix == ".crdownload" else None
+            if any(entry.suffix == ".crdownload" for entry in entries):
+                return None
+            return [entry for entry in entries if entry.stat().st_size > 0]
 
         (found,) = eventually(file, what="a file in the downloads")
         return found
