@@ -1,5 +1,7 @@
 //! The control plane of a bucket, through AWS's own SDK: what is not on the path of a request.
 
+pub mod abandoned;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,7 +10,9 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{self, ProvideCredentials, future};
 use aws_sdk_s3::Client;
 pub use aws_sdk_s3::config::SharedHttpClient;
-use aws_sdk_s3::config::{BehaviorVersion, IdentityCache, Region};
+use aws_sdk_s3::config::{BehaviorVersion, Builder as ConfigBuilder, IdentityCache, Region};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_async::time::TimeSource;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
@@ -25,23 +29,26 @@ pub fn http_client() -> SharedHttpClient {
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
-/// An SDK client with the bucket's own endpoint, region, style and credentials.
+/// An SDK client with the bucket's own endpoint, region, style, credentials and clock; `now` is ours.
 #[must_use]
 pub fn client(bucket: &Arc<Bucket>, now: Now) -> Client {
-    let config = aws_sdk_s3::Config::builder()
+    Client::from_conf(config(bucket, now).build())
+}
+
+fn config(bucket: &Arc<Bucket>, now: Now) -> ConfigBuilder {
+    aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(bucket.region.clone()))
         .endpoint_url(bucket.server.to_string())
         .force_path_style(bucket.addressing == Addressing::Path)
         .credentials_provider(OfBucket { bucket: Arc::clone(bucket), now })
+        .time_source(OfBucket { bucket: Arc::clone(bucket), now })
         // The source knows best which are the current ones.
         .identity_cache(IdentityCache::no_cache())
         .http_client(http_client())
-        .build();
-    Client::from_conf(config)
 }
 
-/// The credentials of a bucket, as the SDK asks for them.
+/// The credentials and the clock of a bucket, as the SDK asks for them.
 #[derive(Debug)]
 struct OfBucket {
     bucket: Arc<Bucket>,
@@ -50,8 +57,7 @@ struct OfBucket {
 
 impl OfBucket {
     async fn current(&self) -> provider::Result {
-        let time = self.bucket.clock.at((self.now)());
-        let current = self.bucket.credentials.current(time).await;
+        let current = self.bucket.credentials.current(self.now()).await;
         let current = current.map_err(CredentialsError::provider_error)?;
         Ok(SdkCredentials::new(
             current.access_key_id.clone(),
@@ -60,6 +66,12 @@ impl OfBucket {
             current.expires,
             "casgate",
         ))
+    }
+}
+
+impl TimeSource for OfBucket {
+    fn now(&self) -> SystemTime {
+        self.bucket.clock.at((self.now)())
     }
 }
 
@@ -83,4 +95,27 @@ pub async fn probe(bucket: &Arc<Bucket>, now: Now) -> Result<(), String> {
         Some(response) => format!("storage answered {}", response.status().as_u16()),
         None => with_causes(&error),
     })
+}
+
+/// What storage, or the way to it, answered, for the log.
+fn explain<E>(error: &SdkError<E>) -> String
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    match error.raw_response().map(|response| response.status()) {
+        Some(status) if !status.is_success() => {
+            let status = status.as_u16();
+            code.map_or_else(
+                || format!("storage answered {status}"),
+                |code| format!("storage answered {status} {code}"),
+            )
+        }
+        _ => with_causes(error),
+    }
+}
+
+/// The status of the answer, if there was one.
+fn status<E>(error: &SdkError<E>) -> Option<u16> {
+    error.raw_response().map(|response| response.status().as_u16())
 }
