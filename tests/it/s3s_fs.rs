@@ -2,6 +2,7 @@
 //! signatures of our requests and of our presigned URLs.
 
 use casgate::bucket::control;
+use casgate::bucket::control::conditional::probe_conditional_writes;
 use casgate::cli::dev_s3::serve_service;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
@@ -10,6 +11,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
+use crate::support::PATIENCE;
 use crate::support::client::Client;
 use crate::support::content::Content;
 use crate::support::gateway::{Gateway, REDIRECT, STREAM, Settings};
@@ -107,6 +109,20 @@ async fn redirects_lead_to_the_bytes_under_every_key() {
         );
         let tampered = target.replacen("X-Amz-Expires=300", "X-Amz-Expires=301", 1);
         assert_eq!(fetch(&server, &tampered).await.status, 403, "{layout}");
+    }
+}
+
+/// It looks whether an object is there before the body comes, and puts the body in place after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn its_conditional_writes_are_found_wanting() {
+    let server = Server::start().await;
+    let gateway = Gateway::before(&server.endpoint, &STREAM);
+    let bucket = &gateway.edge.serving().plan.buckets["store"];
+    let seen = probe_conditional_writes(bucket, std::time::SystemTime::now, PATIENCE).await;
+    let seen = seen.unwrap();
+    for verdict in [&seen.create, &seen.replace] {
+        let defect = verdict.defect().unwrap_or_default();
+        assert!(defect.ends_with("racing writers were told that they were first"), "{seen:?}");
     }
 }
 

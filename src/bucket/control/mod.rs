@@ -1,6 +1,7 @@
 //! The control plane of a bucket, through AWS's own SDK: what is not on the path of a request.
 
 pub mod abandoned;
+pub mod conditional;
 
 use std::sync::Arc;
 use std::time::SystemTime;

@@ -1,6 +1,8 @@
 //! Is what is found out about a bucket, or tidied up in it, right?
 
 mod abandoned;
+mod conditional;
+mod stand_in;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -48,6 +50,13 @@ impl Embedded {
         let list = self.client.list_multipart_uploads().bucket(&self.bucket.bucket);
         let page = list.send().await.unwrap();
         page.uploads.unwrap_or_default().into_iter().filter_map(|upload| upload.key).collect()
+    }
+
+    /// The keys of the objects.
+    async fn objects(&self) -> Vec<String> {
+        let list = self.client.list_objects_v2().bucket(&self.bucket.bucket);
+        let page = list.send().await.unwrap();
+        page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect()
     }
 }
 
