@@ -14,7 +14,7 @@ use aws_lc_rs::signature::{
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use casgate::auth::{Issuer, Keyring, Policy, Rule, VerdictMemory, authorize};
+use casgate::auth::{Carriage, Issuer, Keyring, Policy, Rule, Rules, VerdictMemory, authorize};
 use casgate::telemetry::Metrics;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::request::Parts;
@@ -110,8 +110,7 @@ fn policy(signer: &Signer, tenant: Option<&str>, read: &str, memory: usize) -> P
     let compile = |text| Rule::compile(text).expect("the rule is good");
     Policy::jwt(
         vec![Arc::new(issuer.expect("the issuer is good"))],
-        tenant.map(compile),
-        compile(read),
+        Rules { tenant: tenant.map(compile), ..Rules::reading(compile(read)) },
         Arc::new(VerdictMemory::new(memory, Metrics::new().verdict_memory())),
     )
 }
@@ -125,10 +124,10 @@ fn benches(criterion: &mut Criterion) {
         tokio::runtime::Builder::new_current_thread().build().expect("a runtime without I/O");
     let now = SystemTime::UNIX_EPOCH + NOW;
     let mut run = |name: &str, policy: &Policy, head: &Parts| {
-        let allowed = runtime.block_on(authorize(policy, head, None, now));
+        let allowed = runtime.block_on(authorize(policy, head, Carriage::Bearer, now));
         assert!(allowed.is_ok(), "{name}: {allowed:?}");
         criterion.bench_function(name, |bencher| {
-            bencher.to_async(&runtime).iter(|| authorize(policy, head, None, now));
+            bencher.to_async(&runtime).iter(|| authorize(policy, head, Carriage::Bearer, now));
         });
     };
     for signer in signers() {

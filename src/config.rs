@@ -10,6 +10,7 @@ mod issuer;
 mod listen;
 mod process;
 mod route;
+mod tenant;
 mod text;
 
 use std::collections::BTreeMap;
@@ -29,7 +30,11 @@ pub use form::{Misfit, Section};
 pub use issuer::{Issuer, Keys, RemoteKeys};
 pub use listen::{Certificate, Listener, Tls};
 pub use process::{Limits, Log, LogLevel, Shutdown, Timeouts};
-pub use route::{Auth, AutoDelivery, Chainloop, Delivery, Dialect, JwtAuth, Route};
+pub use route::{
+    Auth, AutoDelivery, Chainloop, Delivery, Dialect, JwtAuth, NoSettings, Route, Turborepo,
+    Untrusted,
+};
+pub use tenant::{Tenant, TenantStatus};
 
 /// The whole file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -54,6 +59,9 @@ pub struct Config {
     /// Token issuers by the name routes use.
     #[serde(default)]
     pub issuers: BTreeMap<String, Section<Issuer>>,
+    /// Tenants of whom more is known than the name that tokens give.
+    #[serde(default)]
+    pub tenants: BTreeMap<String, Section<Tenant>>,
     /// Routes; the longest matching `path` wins.
     #[serde(default)]
     pub routes: Vec<Section<Route>>,
@@ -79,8 +87,8 @@ impl Config {
     /// Reads the YAML text of a configuration file.
     ///
     /// # Errors
-    /// The text is not YAML, or a key outside of `buckets`, `issuers` and `routes` is wrong.
-    /// Mistakes inside those three are kept in their [`Section`], so that all of them are reported
+    /// The text is not YAML, or a key outside of `buckets`, `issuers`, `tenants` and `routes` is wrong.
+    /// Mistakes inside those are kept in their [`Section`], so that all of them are reported
     /// together.
     pub fn parse(yaml: &str) -> Result<Self, Misfit> {
         form::read(serde_yaml::Deserializer::from_str(yaml))

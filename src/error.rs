@@ -8,6 +8,8 @@ use std::borrow::Cow;
 
 use http::{HeaderMap, HeaderValue, header};
 
+use crate::auth::Carriage;
+
 /// Why a request was refused: the metric label, the log field and the input of
 /// [`Dialect::refuse`](crate::dialect::Dialect::refuse).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,6 +36,8 @@ pub enum Kind {
     MethodNotAllowed,
     /// No such content.
     NotFound,
+    /// The body is larger than may be uploaded.
+    PayloadTooLarge,
     /// `If-Match` named something else (RFC 9110 section 13.1.1).
     PreconditionFailed,
     /// No byte of the content is in the range asked for (RFC 9110 section 15.5.17).
@@ -44,13 +48,21 @@ pub enum Kind {
     StorageFailed,
     /// Storage did not answer in time.
     StorageTimeout,
-    /// There are no credentials to ask storage with.
+    /// There are no credentials to ask storage with, or storage is not known to be fit for it.
     StorageUnavailable,
+    /// The tenant was switched off.
+    TenantDisabled,
+    /// The tenant used more than it may.
+    TenantOverLimit,
+    /// The tenant was paused, as it spent what it may.
+    TenantPaused,
+    /// A payment of the tenant is missing.
+    TenantUnpaid,
 }
 
 impl Kind {
     /// Every kind, in the order of declaration, which is the order of [`Kind::index`].
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 22] = [
         Self::ContentCorrupt,
         Self::CredentialExpired,
         Self::CredentialMalformed,
@@ -62,12 +74,17 @@ impl Kind {
         Self::IssuerUnavailable,
         Self::MethodNotAllowed,
         Self::NotFound,
+        Self::PayloadTooLarge,
         Self::PreconditionFailed,
         Self::RangeNotSatisfiable,
         Self::StorageBusy,
         Self::StorageFailed,
         Self::StorageTimeout,
         Self::StorageUnavailable,
+        Self::TenantDisabled,
+        Self::TenantOverLimit,
+        Self::TenantPaused,
+        Self::TenantUnpaid,
     ];
 
     /// The name in metrics and logs; never changes once released.
@@ -85,12 +102,17 @@ impl Kind {
             Self::IssuerUnavailable => "issuer_unavailable",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotFound => "not_found",
+            Self::PayloadTooLarge => "payload_too_large",
             Self::PreconditionFailed => "precondition_failed",
             Self::RangeNotSatisfiable => "range_not_satisfiable",
             Self::StorageBusy => "storage_busy",
             Self::StorageFailed => "storage_failed",
             Self::StorageTimeout => "storage_timeout",
             Self::StorageUnavailable => "storage_unavailable",
+            Self::TenantDisabled => "tenant_disabled",
+            Self::TenantOverLimit => "tenant_over_limit",
+            Self::TenantPaused => "tenant_paused",
+            Self::TenantUnpaid => "tenant_unpaid",
         }
     }
 
@@ -139,6 +161,12 @@ pub enum Error {
     /// No such content.
     #[error("not found: {0}")]
     NotFound(Cow<'static, str>),
+    /// The body is larger than may be uploaded.
+    #[error("the body is larger than {limit} bytes")]
+    PayloadTooLarge {
+        /// What it may have, in bytes.
+        limit: u64,
+    },
     /// `If-Match` does not hold.
     #[error("precondition failed")]
     PreconditionFailed,
@@ -159,6 +187,9 @@ pub enum Error {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// The tenant is not served, for the reason that the kind is: one of the `Tenant*` kinds.
+    #[error("the tenant is not served: {}", .0.name())]
+    Suspended(Kind),
 }
 
 impl Error {
@@ -177,13 +208,16 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::ContentCorrupt { .. } => Kind::ContentCorrupt,
-            Self::Credential { kind, .. } | Self::Storage { kind, .. } => *kind,
+            Self::Credential { kind, .. } | Self::Storage { kind, .. } | Self::Suspended(kind) => {
+                *kind
+            }
             Self::Forbidden(_) => Kind::Forbidden,
             Self::Internal(_) => Kind::Internal,
             Self::InvalidRequest(_) => Kind::InvalidRequest,
             Self::IssuerUnavailable(_) => Kind::IssuerUnavailable,
             Self::MethodNotAllowed { .. } => Kind::MethodNotAllowed,
             Self::NotFound(_) => Kind::NotFound,
+            Self::PayloadTooLarge { .. } => Kind::PayloadTooLarge,
             Self::PreconditionFailed => Kind::PreconditionFailed,
             Self::RangeNotSatisfiable { .. } => Kind::RangeNotSatisfiable,
         }
@@ -198,13 +232,18 @@ impl Error {
         }
     }
 
-    /// Headers the refusal carries in every dialect because HTTP itself asks for them.
+    /// Headers the refusal carries in every dialect because HTTP itself asks for them; `carriage` is
+    /// where the dialect's tokens are.
     #[must_use]
-    pub fn headers(&self) -> HeaderMap {
+    pub fn headers(&self, carriage: Carriage) -> HeaderMap {
         let mut headers = HeaderMap::new();
         match self {
             Self::Credential { .. } => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                if carriage == Carriage::BearerOrBasic {
+                    let basic = HeaderValue::from_static("Basic realm=\"casgate\"");
+                    headers.append(header::WWW_AUTHENTICATE, basic);
+                }
             }
             Self::IssuerUnavailable(_) => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));

@@ -1,22 +1,22 @@
 //! casgate: a gateway in front of S3-compatible object storage.
 //!
 //! It authenticates callers, turns the names clients use into S3 keys, and answers with a presigned
-//! redirect or streams the object, verified against its digest. This page is the map: modules in
+//! redirect or streams the object, verified against its digest; and it takes uploads. This page is the map: modules in
 //! the order a request meets them, then what never happens where, then the reasons for the choices
 //! that could have gone otherwise.
 //!
 //! ```text
-//! bytes ──edge──> head ──gateway──> route ─parse─> Call ─authorize─> Grant ─layout─> Key
+//! bytes ──edge──> head ──gateway──> route ─parse─> Call ─authorize─> Grant ─layout─> Key(s)
 //!                                                                                     │ sign
 //!                                                                                     v
-//! log, metrics <──settle── bytes <──transfer── answer of storage <──── redirect or stream
+//! log, metrics <──settle── bytes <──transfer──> storage <───── redirect, stream or upload
 //! ```
 //!
 //! # Modules, in request order
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`cli`] | one file per subcommand; `serve` runs a plan until the process ends; reloads |
+//! | [`cli`] | one file per subcommand; `serve` runs a plan until the process ends; reloads, trials of buckets, sweeps |
 //! | [`config`] | the YAML as types, no logic |
 //! | [`plan`] | `Config` to `Plan`: names resolved, rules compiled, every problem listed |
 //! | [`edge`] | connections: TLS, HTTP/1 and HTTP/2, deadlines, framing, drain; the admin port |
@@ -25,9 +25,9 @@
 //! | [`auth`] | `authorize`: credential, JWT, rules, and the `Grant` they earn |
 //! | [`jwks`] | the keys issuers publish: fetched over TLS, kept fresh, served through outages |
 //! | [`conditions`] | `If-*` and `Range` for content that names itself |
-//! | [`content`] | digests, file names, and the layout that makes keys of them |
+//! | [`content`] | digests, names of cache entries, file names, and the layout that makes keys of them |
 //! | [`bucket`] | addresses, credentials, signatures, what storage's answers mean, what is known |
-//! | [`transfer`] | the copy loop between storage and client |
+//! | [`transfer`] | the copy loop from storage to client, and uploads the other way |
 //! | [`reply`] | answers made here, and the headers all dialects share |
 //! | [`error`] | `Error` for the log, `Kind` for machines |
 //! | `backoff` | pauses between attempts, for whoever fetches in the background |
@@ -38,10 +38,19 @@
 //! - No request reaches a bucket without a [`auth::Grant`], and nothing outside of [`auth`] can
 //!   make one. No header, and no method, goes around it.
 //! - No header, path byte or framing of a client's request reaches storage: a request to storage is
-//!   built from nothing ([`bucket::Bucket::sign_read`]).
+//!   built from nothing ([`bucket::Bucket::sign_read`], [`bucket::Bucket::sign_write`]). What a build
+//!   cache keeps beside an entry a dialect has read and found sound.
+//! - Nothing is written without a [`content::layout::WritableKey`], which only a grant to write opens;
+//!   and what an untrusted caller writes, nobody else's keys lead to.
+//! - No tenant is taken from a request alone: it is one of those that the token names
+//!   ([`auth::Grant::within`]).
+//! - No object is made of a body that did not come whole, and none of one that is not what its name
+//!   says: the last bytes are kept from storage until it is.
 //! - No client gets as many bytes as `Content-Length` announced unless they hash to the digest, or
 //!   the route trusts storage's checksum, or the client asked for a part ([`transfer::copy`]).
-//! - No body is held in memory beyond one read buffer of 64 KiB, on HTTP/2 two, whatever the
+//! - No upload holds more than one part in memory, and one of known length no more than a read
+//!   buffer; memory for parts is bounded for the whole process ([`transfer::upload::Uploads`]).
+//! - No body that is sent is held in memory beyond one read buffer of 64 KiB, on HTTP/2 two, whatever the
 //!   content's size; content of at most that size is held whole while it is checked.
 //! - No request is answered by two configurations: it keeps the plan it began with, whatever is
 //!   loaded meanwhile ([`edge::Serving`]), and no reload takes effect in part.
@@ -80,6 +89,17 @@
 //!   written, and the one that completes the length is written only if the hash is right.
 //! - **Short writes wait for the next one, but never for storage** ([`edge::gathering`]): whoever
 //!   waits for storage looks at the client meanwhile, and a read sends what is held.
+//! - **Bodies of uploads are not part of the signature**: a hash of them would have to be known before
+//!   the first byte is sent. TLS protects them on their way, and where a content's name is a digest,
+//!   the last bytes wait for the hash.
+//! - **Storage is asked whether it wants a body** (`Expect: 100-continue`) before a client's is passed
+//!   on: a connection that died, credentials that ended, an entry that stays are found out while
+//!   everything can still be done again.
+//! - **Redirects do not go to entries with a tag**: a storage server cannot answer with
+//!   `x-artifact-tag`, and Turborepo takes a signed entry without for a miss
+//!   ([`dialect::Dialect::may_redirect`]).
+//! - **A multipart upload is ours if a layout makes its key** ([`content::layout::Layout::makes`]):
+//!   storage lists uploads with nothing but their keys, and other programs may use the bucket too.
 //! - **Requests are signed where they are sent** (`transfer::signing`), not where they are granted:
 //!   one that storage refuses for its signature is signed again, once, with newer credentials or by
 //!   storage's clock. What is granted is the [`content::layout::Key`].

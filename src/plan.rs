@@ -3,6 +3,7 @@
 
 mod bounds;
 mod buckets;
+mod dialects;
 mod files;
 mod issuers;
 mod listeners;
@@ -12,6 +13,7 @@ mod remote_keys;
 mod routes;
 mod secrets;
 mod sections;
+mod tenants;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
@@ -20,11 +22,12 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::auth::{Issuer, Policy, VerdictMemory};
+use crate::auth::{Issuer, Policy, Tenants, VerdictMemory};
 use crate::bucket::Bucket;
 use crate::config::{Config, Limits, Log, Shutdown, Timeouts};
 use crate::content::layout::Layout;
 use crate::dialect::Dialect;
+use crate::error::{Error, Kind};
 use crate::jwks::Source;
 use crate::telemetry::Metrics;
 use crate::telemetry::routes::RouteMetrics;
@@ -75,8 +78,10 @@ pub struct Route {
     pub bucket: Arc<Bucket>,
     /// From content to key.
     pub layout: Layout,
-    /// Who may read.
+    /// Who may read and write.
     pub policy: Policy,
+    /// What is known of tenants.
+    pub tenants: Arc<Tenants>,
     /// Redirect or stream.
     pub delivery: Delivery,
     /// The longest life of a presigned URL.
@@ -85,8 +90,34 @@ pub struct Route {
     pub trust_storage_checksum: bool,
     /// Ask storage even when the client has the content, or storage had it a moment ago.
     pub revalidate: bool,
+    /// Whether tags may be in objects of their own.
+    pub legacy_tags: bool,
+    /// The largest body of an upload, in bytes.
+    pub upload_size: u64,
+    /// Whether what was stored first stays.
+    pub write_once: bool,
     /// This route's counters.
     pub metrics: RouteMetrics,
+}
+
+impl Route {
+    /// Whether anybody may upload here.
+    #[must_use]
+    pub fn takes_uploads(&self) -> bool {
+        self.policy.lets_write()
+    }
+
+    /// Passes where storage is known to do what uploads on this route need.
+    ///
+    /// # Errors
+    /// [`Kind::StorageUnavailable`]: it is not known yet.
+    pub fn check_uploads(&self) -> Result<(), Error> {
+        if self.write_once && !self.bucket.fitness.creates_once() {
+            let detail = "whether the bucket keeps what was written first is not known";
+            return Err(Error::storage(Kind::StorageUnavailable, detail));
+        }
+        Ok(())
+    }
 }
 
 /// How content reaches the client.
@@ -139,7 +170,8 @@ impl Plan {
             "buckets",
             &mut problems,
             |name, bucket, problems| {
-                buckets::compile(name, bucket, &config.limits, metrics, problems)
+                let bounds = (&config.limits, &config.timeouts);
+                buckets::compile(name, bucket, bounds, metrics, problems)
             },
         );
         let mut key_sources = BTreeMap::new();
@@ -159,8 +191,11 @@ impl Plan {
             sections::take_over(&mut buckets, known, Bucket::is_same, Bucket::inherit);
             sections::take_over(&mut issuers, &earlier.issuers, Issuer::is_same, |_, _| {});
         }
+        let tenants = Arc::new(tenants::compile(config.tenants, &mut problems));
         let context = routes::Context {
             public_origin: public_origin.as_deref(),
+            limits: &config.limits,
+            tenants: &tenants,
             buckets: &buckets,
             issuers: &issuers,
             verdicts: &verdicts,

@@ -90,7 +90,9 @@ pub fn object(
         object.content_type.clone().unwrap_or(HeaderValue::from_static("application/octet-stream")),
     );
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if content.digest().is_some() {
+        headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     insert(reply.headers_mut(), header::CONTENT_DISPOSITION, &disposition(object, content));
     let headers = reply.headers_mut();
@@ -113,7 +115,12 @@ pub fn not_modified(content: &ContentId, visibility: Visibility) -> Reply {
 fn validated(status: StatusCode, content: &ContentId, visibility: Visibility) -> Reply {
     let mut reply = empty(status);
     let headers = reply.headers_mut();
-    insert(headers, header::ETAG, &content.etag());
+    let Some(etag) = content.etag() else {
+        // Other bytes may have the name tomorrow.
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        return reply;
+    };
+    insert(headers, header::ETAG, &etag);
     // The year is the most RFC 9111 caches are advised to count on; `immutable` (RFC 8246) spares
     // the revalidation on reload.
     headers.insert(
@@ -130,7 +137,7 @@ fn validated(status: StatusCode, content: &ContentId, visibility: Visibility) ->
 #[must_use]
 pub fn disposition(object: &ObjectHead, content: &ContentId) -> String {
     object.filename.as_ref().map_or_else(
-        || format!("attachment; filename=\"{}\"", content.sha256()),
+        || format!("attachment; filename=\"{}\"", content.file_name()),
         Filename::content_disposition,
     )
 }

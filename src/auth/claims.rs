@@ -8,7 +8,8 @@ use cel::Value;
 use cel::common::value::Val;
 use cel::objects::Map;
 
-use super::{Grant, json, malformed, refused};
+use super::grant::Permissions;
+use super::{json, malformed, refused};
 use crate::error::Error;
 
 /// 9999-01-01T00:00:00Z. Later dates are mistakes, milliseconds taken for seconds above all.
@@ -22,7 +23,26 @@ pub(super) struct Claims {
     not_before: Option<SystemTime>,
     value: Box<dyn Val>,
     size: usize,
-    granted: OnceLock<(Arc<str>, Grant)>,
+    profile: Arc<Profile>,
+    granted: OnceLock<(Arc<str>, Arc<Permissions>)>,
+}
+
+/// What a token says of its holder and of itself, for protocols whose clients ask. It decides
+/// nothing.
+#[derive(Debug, Default)]
+pub struct Profile {
+    /// `sub` (RFC 7519 section 4.1.2)
+    pub subject: Option<Box<str>>,
+    /// `name` (OpenID Connect Core section 5.1)
+    pub name: Option<Box<str>>,
+    /// `preferred_username` (the same)
+    pub username: Option<Box<str>>,
+    /// `email` (the same)
+    pub email: Option<Box<str>>,
+    /// `jti` (RFC 7519 section 4.1.7)
+    pub token_id: Option<Box<str>>,
+    /// `iat` (RFC 7519 section 4.1.6)
+    pub issued: Option<SystemTime>,
 }
 
 impl Claims {
@@ -40,11 +60,12 @@ impl Claims {
         let expires =
             numeric_date(&object, "exp")?.ok_or_else(|| refused("the token has no exp"))?;
         let not_before = numeric_date(&object, "nbf")?;
-        numeric_date(&object, "iat")?;
+        let issued = numeric_date(&object, "iat")?;
+        let profile = Arc::new(Profile::read(&object, issued));
         let value = Box::<dyn Val>::try_from(Value::Map(object))
             .map_err(|_| malformed("the token's payload cannot be evaluated"))?;
         let (size, granted) = (payload.len(), OnceLock::new());
-        Ok(Self { issuer, audience, expires, not_before, value, size, granted })
+        Ok(Self { issuer, audience, expires, not_before, value, size, profile, granted })
     }
 
     /// `iss`
@@ -68,13 +89,18 @@ impl Claims {
     }
 
     /// What these rules granted before. Rules see nothing but claims, so they would again.
-    pub(super) fn granted(&self, rules: &str) -> Option<&Grant> {
-        self.granted.get().filter(|(of, _)| **of == *rules).map(|(_, grant)| grant)
+    pub(super) fn granted(&self, rules: &str) -> Option<&Arc<Permissions>> {
+        self.granted.get().filter(|(of, _)| **of == *rules).map(|(_, granted)| granted)
     }
 
     /// Keeps what rules granted. Only the first is kept: a token is mostly used for one thing.
-    pub(super) fn set_granted(&self, rules: &Arc<str>, grant: &Grant) {
-        let _ = self.granted.set((Arc::clone(rules), grant.clone()));
+    pub(super) fn set_granted(&self, rules: &Arc<str>, granted: &Arc<Permissions>) {
+        let _ = self.granted.set((Arc::clone(rules), Arc::clone(granted)));
+    }
+
+    /// What the token says of its holder.
+    pub(super) fn profile(&self) -> &Arc<Profile> {
+        &self.profile
     }
 
     /// The length of their JSON in bytes, to which the memory they take is in proportion.
@@ -85,6 +111,23 @@ impl Claims {
     /// All claims, ready for rules.
     pub(super) fn value(&self) -> &dyn Val {
         &*self.value
+    }
+}
+
+impl Profile {
+    fn read(object: &Map, issued: Option<SystemTime>) -> Self {
+        let text = |name| match json::member(object, name) {
+            Some(Value::String(text)) => Some(text.as_str().into()),
+            _ => None,
+        };
+        Self {
+            subject: text("sub"),
+            name: text("name"),
+            username: text("preferred_username"),
+            email: text("email"),
+            token_id: text("jti"),
+            issued,
+        }
     }
 }
 

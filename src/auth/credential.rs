@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
@@ -12,21 +14,30 @@ use crate::error::{Error, Kind};
 /// The longest token, in bytes.
 pub(super) const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
+/// Where a dialect's clients can put the token, beside `Authorization: Bearer`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carriage {
+    /// Nowhere else.
+    Bearer,
+    /// In this parameter of the query, where there is no `Authorization` header.
+    BearerOrQuery(&'static str),
+    /// In the password of `Authorization: Basic` (RFC 7617), with any user name.
+    BearerOrBasic,
+}
+
 /// The one token of a request. With a header present the query is not looked at, so that a link
 /// cannot change whom a client speaks for.
-pub(super) fn find<'h>(
-    head: &'h Parts,
-    query_parameter: Option<&str>,
-) -> Result<Cow<'h, str>, Error> {
+pub(super) fn find(head: &Parts, carriage: Carriage) -> Result<Cow<'_, str>, Error> {
     let mut headers = head.headers.get_all(AUTHORIZATION).iter();
     let token = match (headers.next(), headers.next()) {
-        (Some(value), None) => Cow::Borrowed(bearer(value.as_bytes())?),
+        (Some(value), None) => in_header(value.as_bytes(), carriage)?,
         // Which of the two a front proxy looked at is anybody's guess.
         (Some(_), Some(_)) => return Err(malformed("two Authorization headers")),
-        (None, _) => query_parameter
-            .zip(head.uri.query())
-            .map_or(Ok(None), |(name, query)| parameter(query, name))?
-            .ok_or_else(|| Error::credential(Kind::CredentialMissing, "no credential"))?,
+        (None, _) => match (carriage, head.uri.query()) {
+            (Carriage::BearerOrQuery(name), Some(query)) => parameter(query, name)?,
+            _ => None,
+        }
+        .ok_or_else(|| Error::credential(Kind::CredentialMissing, "no credential"))?,
     };
     if token.len() > TOKEN_BYTES_MAX {
         return Err(malformed("the token is too long"));
@@ -37,13 +48,18 @@ pub(super) fn find<'h>(
     Ok(token)
 }
 
-/// `"Bearer" 1*SP token68`; the scheme's case does not matter (RFC 9110 section 11.1).
-fn bearer(value: &[u8]) -> Result<&str, Error> {
+/// `scheme 1*SP token68`; the scheme's case does not matter (RFC 9110 section 11.1).
+fn in_header(value: &[u8], carriage: Carriage) -> Result<Cow<'_, str>, Error> {
     let value = std::str::from_utf8(value)
         .map_err(|_| malformed("the Authorization header is not ASCII"))?;
     match value.split_once(' ') {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => {
-            Ok(rest.trim_start_matches(' '))
+            Ok(Cow::Borrowed(rest.trim_start_matches(' ')))
+        }
+        Some((scheme, rest))
+            if carriage == Carriage::BearerOrBasic && scheme.eq_ignore_ascii_case("basic") =>
+        {
+            password(rest.trim_start_matches(' ')).map(Cow::Owned)
         }
         // Another scheme may be meant for somebody else on the way; none of ours was given.
         _ => Err(Error::credential(
@@ -51,6 +67,16 @@ fn bearer(value: &[u8]) -> Result<&str, Error> {
             "the Authorization header is not of the Bearer scheme",
         )),
     }
+}
+
+/// The password of a user (RFC 7617 section 2).
+fn password(credentials: &str) -> Result<String, Error> {
+    let decoded = STANDARD.decode(credentials).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    decoded
+        .as_deref()
+        .and_then(|pair| pair.split_once(':'))
+        .map(|(_, password)| password.to_owned())
+        .ok_or_else(|| malformed("the Basic credentials are not a name and a password"))
 }
 
 /// RFC 9110 section 11.2.
@@ -78,8 +104,9 @@ fn parameter<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, Err
     Ok(found)
 }
 
-/// RFC 3986 section 2.1. A `+` stays one: no token we accept has a space in it.
-fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
+/// The text that is percent-encoded in another (RFC 3986 section 2.1). A `+` stays one: no token we
+/// accept has a space in it. None: a `%` without two digits, or no UTF-8.
+pub(crate) fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
     if !text.contains('%') {
         return Some(Cow::Borrowed(text));
     }

@@ -25,6 +25,7 @@ mod memory;
 mod remote;
 mod rule;
 mod tenant;
+mod tenants;
 #[cfg(test)]
 mod tests;
 
@@ -35,10 +36,14 @@ use http::request::Parts;
 
 use crate::error::{Error, Kind};
 use claims::Claims;
+use grant::Permissions;
 use jwt::Token;
 use memory::Fingerprint;
 
-pub use grant::Grant;
+pub use claims::Profile;
+pub use credential::Carriage;
+pub(crate) use credential::percent_decoded;
+pub use grant::{AskedTenant, Grant, Namespace, Writing};
 pub use issuer::{Issuer, IssuerProblem};
 pub use key::VerifyingKey;
 pub use key_set::{JWKS_BYTES_MAX, KeySet};
@@ -47,6 +52,7 @@ pub use memory::VerdictMemory;
 pub use remote::{Attendance, RemoteKeys};
 pub use rule::Rule;
 pub use tenant::{InvalidTenant, Tenant};
+pub use tenants::{Account, Tenants};
 
 /// Who may use a route: the compiled form of [`config::Auth`](crate::config::Auth).
 #[derive(Debug)]
@@ -61,11 +67,38 @@ enum Access {
 #[derive(Debug)]
 struct JwtPolicy {
     issuers: Vec<Arc<Issuer>>,
-    tenant: Option<Rule>,
-    read: Rule,
-    /// The text of both, by which their verdicts are remembered.
-    rules: Arc<str>,
+    rules: Rules,
+    /// The text of all rules, by which what they grant is remembered.
+    text: Arc<str>,
     memory: Arc<VerdictMemory>,
+}
+
+/// What is asked of the claims of a token.
+#[derive(Debug)]
+pub struct Rules {
+    /// Whose content it is: a string, or a list of strings to choose from.
+    pub tenant: Option<Rule>,
+    /// Whether the caller may read; nobody does anything without.
+    pub read: Rule,
+    /// Whether the caller may write what everybody reads.
+    pub write: Option<Rule>,
+    /// Where a caller who may not do that writes instead.
+    pub isolate: Option<Rule>,
+}
+
+impl Rules {
+    /// Reading only, and no tenants.
+    #[must_use]
+    pub const fn reading(read: Rule) -> Self {
+        Self { tenant: None, read, write: None, isolate: None }
+    }
+
+    /// The text of all of them. Quoted, none can be taken for another or for two.
+    fn text(&self) -> String {
+        let Self { tenant, read, write, isolate } = self;
+        let all = [Some(read), tenant.as_ref(), write.as_ref(), isolate.as_ref()];
+        format!("{:?}", all.map(|rule| rule.map(Rule::text)))
+    }
 }
 
 impl Policy {
@@ -75,20 +108,14 @@ impl Policy {
         Self(Access::Open)
     }
 
-    /// Holders of a JWT from one of `issuers` may read where `read` yields true. `tenant` yields
-    /// the tenant's name. The memory may be shared by several policies.
+    /// Holders of a JWT from one of `issuers` may do what the rules say. The memory may be shared by
+    /// several policies.
     ///
     /// Issuers with the same `iss` are tried in order, those first whose audience fits.
     #[must_use]
-    pub fn jwt(
-        issuers: Vec<Arc<Issuer>>,
-        tenant: Option<Rule>,
-        read: Rule,
-        memory: Arc<VerdictMemory>,
-    ) -> Self {
-        // Quoted, the second is always the last line, so that no other pair has the same text.
-        let rules = format!("{}\n{:?}", read.text(), tenant.as_ref().map(Rule::text)).into();
-        Self(Access::Jwt(Box::new(JwtPolicy { issuers, tenant, read, rules, memory })))
+    pub fn jwt(issuers: Vec<Arc<Issuer>>, rules: Rules, memory: Arc<VerdictMemory>) -> Self {
+        let text = rules.text().into();
+        Self(Access::Jwt(Box::new(JwtPolicy { issuers, rules, text, memory })))
     }
 
     /// Whether every grant of this policy names a tenant.
@@ -96,13 +123,21 @@ impl Policy {
     pub fn gives_tenant(&self) -> bool {
         match &self.0 {
             Access::Open => false,
-            Access::Jwt(policy) => policy.tenant.is_some(),
+            Access::Jwt(policy) => policy.rules.tenant.is_some(),
+        }
+    }
+
+    /// Whether any grant of this policy can be one to write.
+    #[must_use]
+    pub fn lets_write(&self) -> bool {
+        match &self.0 {
+            Access::Open => false,
+            Access::Jwt(policy) => policy.rules.write.is_some() || policy.rules.isolate.is_some(),
         }
     }
 }
 
-/// Decides whether the request may go on. `query_parameter` names the parameter that may carry the
-/// token where there is no `Authorization` header.
+/// Decides whether the request may go on. `carriage` says where the token may ride.
 ///
 /// # Errors
 /// - [`Kind::CredentialMissing`], [`Kind::CredentialMalformed`]: there is no token to judge.
@@ -113,14 +148,14 @@ impl Policy {
 pub async fn authorize(
     policy: &Policy,
     head: &Parts,
-    query_parameter: Option<&str>,
+    carriage: Carriage,
     now: SystemTime,
 ) -> Result<Grant, Error> {
     let policy = match &policy.0 {
         Access::Open => return Ok(Grant::open()),
         Access::Jwt(policy) => policy,
     };
-    let token = credential::find(head, query_parameter)?;
+    let token = credential::find(head, carriage)?;
     let (issuer, claims) = policy.claims_of(&token, now).await?;
     // What is remembered is that the signature was good, and what rules made of the claims, which
     // do not change; whether the token is good now, and for us, is asked each time.
@@ -161,19 +196,38 @@ impl JwtPolicy {
     }
 
     fn grant(&self, claims: &Claims) -> Result<Grant, Error> {
-        if let Some(grant) = claims.granted(&self.rules) {
-            return Ok(grant.clone());
+        if let Some(permissions) = claims.granted(&self.text) {
+            return Ok(Grant::of_token(Arc::clone(permissions)));
         }
-        if !self.read.permits(claims)? {
+        let rules = &self.rules;
+        if !rules.read.permits(claims)? {
             return Err(Error::Forbidden("the read rule does not permit it".into()));
         }
-        let tenant = match &self.tenant {
-            Some(rule) => Some(rule.tenant(claims)?),
-            None => None,
+        let tenants = match &rules.tenant {
+            Some(rule) => rule.tenants(claims)?,
+            None => Vec::new(),
         };
-        let grant = Grant::of_token(tenant, claims.expires());
-        claims.set_granted(&self.rules, &grant);
-        Ok(grant)
+        let permissions = Arc::new(Permissions {
+            expires: claims.expires(),
+            tenants,
+            writing: rules.writing(claims),
+            profile: Arc::clone(claims.profile()),
+        });
+        claims.set_granted(&self.text, &permissions);
+        Ok(Grant::of_token(permissions))
+    }
+}
+
+impl Rules {
+    /// A rule that cannot be evaluated for these claims trusts nobody: readers need not have the
+    /// claims that writers need.
+    fn writing(&self, claims: &Claims) -> Writing {
+        let holds = |rule: &Rule| rule.permits(claims).unwrap_or(false);
+        if self.write.as_ref().is_some_and(holds) {
+            return Writing::Shared;
+        }
+        let isolated = self.isolate.as_ref().and_then(|rule| rule.text_of(claims).ok());
+        isolated.and_then(|text| Namespace::of(&text)).map_or(Writing::Refused, Writing::Isolated)
     }
 }
 

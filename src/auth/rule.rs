@@ -4,7 +4,7 @@
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{EntryExpr, Expr, IdedExpr};
-use cel::common::types::{CelBool, CelString};
+use cel::common::types::{CelBool, CelList, CelString};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError, ParseError, ParseErrors, Program, Value};
@@ -12,6 +12,9 @@ use cel::{Context, Env, ExecutionError, ParseError, ParseErrors, Program, Value}
 use super::Tenant;
 use super::claims::Claims;
 use crate::error::Error;
+
+/// The most tenants of one token.
+const TENANTS_MAX: usize = 256;
 
 /// The longest program, in bytes.
 const TEXT_BYTES_MAX: usize = 4096;
@@ -74,7 +77,7 @@ impl Rule {
         &self.text
     }
 
-    /// Whether the claims may read.
+    /// Whether the rule holds for the claims.
     ///
     /// # Errors
     /// [`Error::Forbidden`]: evaluation failed, or yields no bool.
@@ -83,21 +86,32 @@ impl Rule {
             value
                 .downcast_ref::<CelBool>()
                 .map(|verdict| *verdict.inner())
-                .ok_or_else(|| Error::Forbidden("the read rule yields no bool".into()))
+                .ok_or_else(|| Error::Forbidden("a rule yields no bool".into()))
         })
     }
 
-    /// The tenant the claims name.
+    /// The tenants the claims name: one, or those to choose from.
     ///
     /// # Errors
-    /// [`Error::Forbidden`]: evaluation failed, or yields nothing that can name a tenant.
-    pub(super) fn tenant(&self, claims: &Claims) -> Result<Tenant, Error> {
-        self.evaluate(claims, |value| {
-            let name = value
-                .downcast_ref::<CelString<'_>>()
-                .ok_or_else(|| Error::Forbidden("the tenant rule yields no string".into()))?;
-            Tenant::parse(name.inner()).map_err(|error| Error::Forbidden(error.to_string().into()))
-        })
+    /// [`Error::Forbidden`]: evaluation failed, or yields nothing that can name tenants.
+    pub(super) fn tenants(&self, claims: &Claims) -> Result<Vec<Tenant>, Error> {
+        let tenants = self.evaluate(claims, |value| match value.downcast_ref::<CelList<'_>>() {
+            Some(list) => list.inner().iter().map(|name| tenant(&**name)).collect(),
+            None => Ok(vec![tenant(value)?]),
+        })?;
+        match tenants.len() {
+            0 => Err(Error::Forbidden("the tenant rule yields an empty list".into())),
+            1..=TENANTS_MAX => Ok(tenants),
+            _ => Err(Error::Forbidden("the tenant rule yields too many tenants".into())),
+        }
+    }
+
+    /// The text the rule yields.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`]: evaluation failed, or yields no string.
+    pub(super) fn text_of(&self, claims: &Claims) -> Result<String, Error> {
+        self.evaluate(claims, |value| text(value).map(str::to_owned))
     }
 
     fn evaluate<T>(
@@ -113,6 +127,15 @@ impl Rule {
             Err(error) => Err(Error::Forbidden(reason(&error).into())),
         }
     }
+}
+
+fn tenant(value: &dyn Val) -> Result<Tenant, Error> {
+    Tenant::parse(text(value)?).map_err(|error| Error::Forbidden(error.to_string().into()))
+}
+
+fn text(value: &dyn Val) -> Result<&str, Error> {
+    let text = value.downcast_ref::<CelString<'_>>();
+    text.map(CelString::inner).ok_or_else(|| Error::Forbidden("a rule yields no string".into()))
 }
 
 /// The first of possibly thousands of errors, each of which would quote the whole program.

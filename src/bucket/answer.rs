@@ -16,7 +16,7 @@ pub fn error(
     body: &[u8],
     forbidden_means: ForbiddenMeans,
 ) -> Error {
-    let code = element(body, "Code").unwrap_or_default();
+    let code = code(body);
     let detail = || -> std::borrow::Cow<'static, str> {
         format!("storage answered {} {code}", status.as_u16()).trim_end().to_owned().into()
     };
@@ -100,13 +100,28 @@ fn is_about_us(code: &str) -> bool {
     )
 }
 
+/// The error code in a body; empty where there is none.
+#[must_use]
+pub(super) fn code(body: &[u8]) -> &str {
+    element(body, "Code").unwrap_or_default()
+}
+
 /// The word in the first element of this name. Error documents of S3 are flat, and what is read
 /// from them ends up in the log, so anything but a word is not repeated.
 fn element<'a>(body: &'a [u8], name: &str) -> Option<&'a str> {
+    element_of(body, name, |byte| byte.is_ascii_alphanumeric())
+}
+
+/// The text in the first element of this name, if all of its bytes are legal.
+pub(super) fn element_of<'a>(
+    body: &'a [u8],
+    name: &str,
+    legal: impl Fn(u8) -> bool,
+) -> Option<&'a str> {
     let text = std::str::from_utf8(body).ok()?;
     let (_, rest) = text.split_once(&format!("<{name}>"))?;
     let (word, _) = rest.split_once("</")?;
-    word.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(word)
+    word.bytes().all(legal).then_some(word)
 }
 
 /// The size of the object in the `Content-Range: bytes */size` of a 416.

@@ -1,16 +1,19 @@
 //! One bucket: how to reach it, how to sign for it, what its answers mean.
 //!
-//! A request to storage is built here from nothing, out of a method, a [`Key`] and a range. No
-//! header, path byte or framing of a client's request is an input.
+//! A request to storage is built here from nothing, out of a method, a [`Key`], a range, and what a
+//! dialect says is to be kept beside an object. No header, path byte or framing of a client's request
+//! is an input.
 
 pub mod answer;
 pub mod clock;
 pub mod control;
 pub mod credentials;
 pub mod endpoint;
+pub mod fitness;
 pub mod memory;
 pub mod object;
 pub mod sigv4;
+pub mod write;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -27,6 +30,7 @@ use clock::StorageClock;
 use credentials::Credentials;
 use credentials::source::Source;
 use endpoint::{Endpoint, Origin};
+use fitness::Fitness;
 use memory::ObjectMemory;
 use object::ObjectHead;
 use sigv4::{CanonicalQuery, Payload, PresignError, Request, Signer};
@@ -58,6 +62,10 @@ pub struct Bucket {
     pub clock: Arc<StorageClock>,
     /// The meaning of a 403 to our own signature.
     pub forbidden_means: ForbiddenMeans,
+    /// The age at which a multipart upload counts as abandoned.
+    pub abandoned_uploads_after: Duration,
+    /// What it was seen to be fit for.
+    pub fitness: Arc<Fitness>,
     /// Objects known to exist.
     pub objects: ObjectMemory,
     /// Keeps the signing key of the day.
@@ -113,6 +121,15 @@ impl<'a> Read<'a> {
     }
 }
 
+/// What is signed, whatever it is about.
+struct Ask<'a> {
+    method: Method,
+    key: &'a Key,
+    query: &'a CanonicalQuery,
+    headers: &'a [(&'static str, &'a str)],
+    payload: Payload,
+}
+
 impl Bucket {
     /// Whether `other` is the same bucket, reached and signed for in the same way: what is known
     /// about the one then holds for the other.
@@ -127,6 +144,7 @@ impl Bucket {
             && self.credentials_setting == other.credentials_setting
             && self.credentials.fixed_credentials() == other.credentials.fixed_credentials()
             && self.forbidden_means == other.forbidden_means
+            && self.abandoned_uploads_after == other.abandoned_uploads_after
             && self.objects.capacity() == other.objects.capacity()
     }
 
@@ -138,6 +156,9 @@ impl Bucket {
         }
         if self.server == earlier.server {
             self.clock = Arc::clone(&earlier.clock);
+            if self.bucket == earlier.bucket {
+                self.fitness = Arc::clone(&earlier.fitness);
+            }
         }
         // Those of a chain; fixed ones were read again.
         if self.credentials_setting == earlier.credentials_setting
@@ -160,9 +181,6 @@ impl Bucket {
         now: SystemTime,
     ) -> Result<Signed, Error> {
         let method = if read.with_body { Method::GET } else { Method::HEAD };
-        let time = self.clock.at(now);
-        let host = self.endpoint.authority.as_str();
-        let path = self.path(read.key);
         let mut extra: [(&'static str, &str); 2] = [("", ""); 2];
         let mut count = 0;
         for (name, value) in
@@ -173,22 +191,40 @@ impl Bucket {
                 count += 1;
             }
         }
-        let request = Request {
-            method: method.as_str(),
-            host,
-            path: &path,
+        let ask = Ask {
+            method,
+            key: read.key,
             query: &CanonicalQuery::default(),
             headers: &extra[..count],
             payload: Payload::Empty,
         };
+        self.sign(ask, credentials, now)
+    }
+
+    fn sign(
+        &self,
+        ask: Ask<'_>,
+        credentials: &Credentials,
+        now: SystemTime,
+    ) -> Result<Signed, Error> {
+        let Ask { method, key, query, headers: extra, payload } = ask;
+        let time = self.clock.at(now);
+        let host = self.endpoint.authority.as_str();
+        let path = self.path(key);
+        let request =
+            Request { method: method.as_str(), host, path: &path, query, headers: extra, payload };
         let signature = self.signer.sign(credentials, &request, time);
 
-        let mut headers = HeaderMap::with_capacity(8);
-        let own = [("host", host)].into_iter().chain(extra[..count].iter().copied());
+        let mut headers = HeaderMap::with_capacity(8 + extra.len());
+        let own = [("host", host)].into_iter().chain(extra.iter().copied());
         for (name, value) in own.chain(signature.iter()) {
             headers.insert(HeaderName::from_static(name), header_value(value)?);
         }
-        Ok(Signed { method, target: path, headers, endpoint: Arc::clone(&self.endpoint), time })
+        let target = match query.is_empty() {
+            true => path,
+            false => request.target().into_owned(),
+        };
+        Ok(Signed { method, target, headers, endpoint: Arc::clone(&self.endpoint), time })
     }
 
     /// A URL for a GET of one object, saved under the object's own name. It lives no longer than

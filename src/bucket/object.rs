@@ -8,6 +8,48 @@ const FILENAME: HeaderName = HeaderName::from_static("x-amz-meta-filename");
 const CHECKSUM: HeaderName = HeaderName::from_static("x-amz-checksum-sha256");
 const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
 
+/// The metadata of [`Annotations`], in the order of its fields.
+const ANNOTATIONS: [&str; 4] = [
+    "x-amz-meta-artifact-tag",
+    "x-amz-meta-artifact-duration",
+    "x-amz-meta-artifact-sha",
+    "x-amz-meta-artifact-dirty-hash",
+];
+
+/// What a build cache keeps beside an entry. It means nothing here: what comes back is what was
+/// stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Annotations {
+    /// A signature of the client over the entry.
+    pub tag: Option<HeaderValue>,
+    /// How long it took to make the entry.
+    pub duration: Option<HeaderValue>,
+    /// The commit it was made of.
+    pub sha: Option<HeaderValue>,
+    /// What was not committed then.
+    pub dirty_hash: Option<HeaderValue>,
+}
+
+impl Annotations {
+    fn read(headers: &HeaderMap) -> Self {
+        let [tag, duration, sha, dirty_hash] = ANNOTATIONS.map(|name| headers.get(name).cloned());
+        Self { tag, duration, sha, dirty_hash }
+    }
+
+    /// As the metadata of an object: names and values.
+    pub fn metadata(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let values = [&self.tag, &self.duration, &self.sha, &self.dirty_hash];
+        let texts = values.map(|value| value.as_ref().and_then(|value| value.to_str().ok()));
+        ANNOTATIONS.into_iter().zip(texts).filter_map(|(name, text)| Some((name, text?)))
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// The facts of an object that concern a client.
 #[derive(Clone, Debug, Default)]
 pub struct ObjectHead {
@@ -21,6 +63,8 @@ pub struct ObjectHead {
     pub filename: Option<Filename>,
     /// Base64 of the SHA-256 of the whole object, where storage keeps one.
     pub checksum_sha256: Option<HeaderValue>,
+    /// What a build cache keeps beside it.
+    pub annotations: Annotations,
 }
 
 impl ObjectHead {
@@ -39,6 +83,7 @@ impl ObjectHead {
                 .get(FILENAME)
                 .and_then(|value| Filename::from_metadata(value.as_bytes())),
             checksum_sha256: headers.get(CHECKSUM).filter(|_| !composite).cloned(),
+            annotations: Annotations::read(headers),
         }
     }
 
@@ -51,6 +96,12 @@ impl ObjectHead {
             content_type: self.content_type.and_then(copy),
             last_modified: self.last_modified.and_then(copy),
             checksum_sha256: self.checksum_sha256.and_then(copy),
+            annotations: Annotations {
+                tag: self.annotations.tag.and_then(copy),
+                duration: self.annotations.duration.and_then(copy),
+                sha: self.annotations.sha.and_then(copy),
+                dirty_hash: self.annotations.dirty_hash.and_then(copy),
+            },
             ..self
         }
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::{fitness, sweep};
 use crate::bucket::control;
 use crate::jwks;
 use crate::plan::Plan;
@@ -34,6 +35,8 @@ impl Background {
         tokio::join!(resolve_all(plan), first_keys(plan));
         tasks.spawn(keep_resolving(Arc::clone(plan)));
         tasks.spawn(probe_buckets(Arc::clone(plan)));
+        tasks.spawn(fitness::keep_trying(Arc::clone(plan)));
+        sweep::keep_swept(plan, &mut tasks);
         Self(tasks)
     }
 }

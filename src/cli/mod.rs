@@ -6,6 +6,7 @@ pub mod check;
 pub mod dev;
 #[cfg(feature = "dev")]
 pub mod dev_s3;
+mod fitness;
 pub mod health;
 #[cfg(feature = "dev")]
 pub mod jwt;
@@ -13,6 +14,7 @@ mod reload;
 pub mod run;
 pub mod schema;
 pub mod serve;
+mod sweep;
 
 use std::process::ExitCode;
 

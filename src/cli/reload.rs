@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use super::background::Background;
 use super::check;
+use super::fitness;
 use crate::edge::Edge;
 use crate::plan::{Plan, Problem, ReadFile, Stamp};
 
@@ -63,7 +64,14 @@ impl Reloader {
 
     async fn reload(&mut self, plan: Arc<Plan>) {
         let metrics = &self.edge.metrics.reloads;
-        match self.compile(Arc::clone(&plan)).await {
+        let compiled = match self.compile(Arc::clone(&plan)).await {
+            Ok(next) => match fitness::try_out(&next).await {
+                problems if problems.is_empty() => Ok(next),
+                problems => Err(problems),
+            },
+            Err(problems) => Err(problems),
+        };
+        match compiled {
             Ok(next) => {
                 for warning in &next.warnings {
                     tracing::warn!(place = warning.path, "{}", warning.message);

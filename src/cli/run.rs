@@ -2,13 +2,14 @@
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
 
-use super::{EXIT_USAGE, check, fail, serve};
+use super::{EXIT_USAGE, check, fail, fitness, serve};
 use crate::telemetry::{Metrics, log};
 
 /// Arguments of `casgate run`.
@@ -21,7 +22,8 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Serves until SIGTERM or SIGINT. A configuration with problems exits 64 before a port is bound.
+/// Serves until SIGTERM or SIGINT. A configuration with problems, those of its buckets included,
+/// exits 64 before a port is bound.
 pub(super) fn execute(arguments: &Arguments) -> ExitCode {
     let metrics = Arc::new(Metrics::new());
     let plan = match check::load(&arguments.file, &metrics, None) {
@@ -48,11 +50,24 @@ pub(super) fn execute(arguments: &Arguments) -> ExitCode {
         }
     };
     let served = serve::block_on(async {
-        serve::serve(plan, metrics, &arguments.file, announce, serve::stop_signal()).await
+        let mut stop = pin!(serve::stop_signal());
+        let problems = tokio::select! {
+            problems = fitness::try_out(&plan) => problems,
+            () = &mut stop => return Ok(Vec::new()),
+        };
+        if !problems.is_empty() {
+            return Ok(problems);
+        }
+        let file = &arguments.file;
+        serve::serve(plan, metrics, file, announce, stop).await.map(|()| Vec::new())
     });
     log.finish();
     match served.and_then(|result| result) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(problems) if problems.is_empty() => ExitCode::SUCCESS,
+        Ok(problems) => {
+            check::report(&arguments.file, "", &problems);
+            ExitCode::from(EXIT_USAGE)
+        }
         Err(error) => fail(error),
     }
 }

@@ -1,9 +1,12 @@
 //! `buckets.*`
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::SecretSource;
+use super::text::DurationText;
 
 /// A bucket and how to reach it.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -25,6 +28,14 @@ pub struct Bucket {
     /// What a 403 from storage to our own signature means.
     #[serde(default)]
     pub forbidden_means: ForbiddenMeans,
+    /// The age at which a multipart upload that was never completed is aborted, where its key is
+    /// one that a route with uploads makes.
+    #[serde(default = "default_abandoned_uploads_after", with = "DurationText")]
+    pub abandoned_uploads_after: Duration,
+}
+
+fn default_abandoned_uploads_after() -> Duration {
+    Duration::from_secs(24 * 3600)
 }
 
 /// Path style or virtual-host style (AWS, "Methods for accessing a bucket").

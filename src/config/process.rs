@@ -27,6 +27,15 @@ pub struct Limits {
     /// Bytes per second below which a reading client is cut off.
     #[schemars(with = "SizeText")]
     pub send_rate_min: ByteSize,
+    /// Bytes per second below which an uploading client is cut off.
+    #[schemars(with = "SizeText")]
+    pub receive_rate_min: ByteSize,
+    /// Size of the parts of a multipart upload.
+    #[schemars(with = "SizeText")]
+    pub upload_part_size: ByteSize,
+    /// Memory for the parts of all uploads of unknown length; others wait.
+    #[schemars(with = "SizeText")]
+    pub upload_memory: ByteSize,
     /// JWT verdicts remembered; one with more than 1 KiB of claims counts as several.
     pub remembered_verdicts: usize,
     /// Storage objects remembered as existing.
@@ -44,6 +53,9 @@ impl Default for Limits {
             http2_streams: 10_000,
             drain_size: ByteSize::kib(64),
             send_rate_min: ByteSize::kib(1),
+            receive_rate_min: ByteSize::kib(1),
+            upload_part_size: ByteSize::mib(8),
+            upload_memory: ByteSize::mib(512),
             remembered_verdicts: 10_000,
             remembered_objects: 10_000,
             idle_storage_connections: 128,
@@ -70,6 +82,9 @@ pub struct Timeouts {
     /// Between two reads of an answer's body.
     #[serde(with = "DurationText")]
     pub storage_read: Duration,
+    /// A whole upload.
+    #[serde(with = "DurationText")]
+    pub upload: Duration,
     /// Idle life of a pooled storage connection.
     #[serde(with = "DurationText")]
     pub storage_idle: Duration,
@@ -89,6 +104,7 @@ impl Default for Timeouts {
             storage_connect: Duration::from_secs(3),
             storage_first_byte: Duration::from_secs(15),
             storage_read: Duration::from_secs(15),
+            upload: Duration::from_secs(6 * 3600),
             storage_idle: Duration::from_secs(30),
             resolve_interval: Duration::from_secs(10),
             reload_interval: Duration::from_secs(5),

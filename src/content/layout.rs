@@ -10,17 +10,38 @@
 //!     └── sha256:e3b0c442...b855        many tenants, one subtree each
 //! ```
 //!
+//! With `layout: "{team}/{hash}"` a cache looks like this, the first two entries as
+//! turborepo-remote-cache writes them:
+//!
+//! ```text
+//! bucket
+//! ├── acme
+//! │   ├── 0a1b2c3d4e5f6071              an entry
+//! │   └── 0a1b2c3d4e5f6071.tag          its tag, where it is not in the entry's metadata
+//! └── .casgate
+//!     ├── untrusted/<namespace>/acme/0a1b2c3d4e5f6071
+//!     │                                 the same entry, by a writer who is not trusted
+//!     └── probe/...                     what a bucket is tried out with, for seconds
+//! ```
+//!
 //! A tenant is one segment of the key, never a path: a [`Tenant`](crate::auth::Tenant) cannot hold
-//! a slash, so no tenant reaches into the subtree of another.
+//! a slash, so no tenant reaches into the subtree of another. What is below `.casgate/` is reached
+//! with a [`Namespace`] only, whatever layouts, tenants and names make.
 
 use std::fmt;
 
 use super::ContentId;
-use crate::auth::Grant;
+use crate::auth::{Grant, Namespace, Writing};
 use crate::error::Error;
 
 /// The longest key S3 accepts, in bytes (AWS, "Creating object key names").
 pub const KEY_BYTES_MAX: usize = 1024;
+
+/// What is below this is ours: no tenant, name or template leads there.
+pub const RESERVED: &str = ".casgate/";
+
+/// The entries of untrusted writers.
+const UNTRUSTED: &str = ".casgate/untrusted/";
 
 /// The key of an object: 1 to 1,024 bytes of UTF-8, not yet percent-encoded.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +51,41 @@ impl Key {
     /// The text of the key.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The key of what stands beside an object: its own key with `suffix` at the end. None: it
+    /// would be too long.
+    #[must_use]
+    pub fn beside(&self, suffix: &str) -> Option<Self> {
+        (self.0.len() + suffix.len() <= KEY_BYTES_MAX).then(|| Self([&self.0, suffix].concat()))
+    }
+}
+
+/// Where a content is looked for: in the first place, and if it is not there, in the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// The first.
+    pub first: Key,
+    /// The other, if there is one.
+    pub other: Option<Key>,
+}
+
+impl Places {
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.first).chain(&self.other)
+    }
+}
+
+/// A key that a grant lets its holder write to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WritableKey(Key);
+
+impl WritableKey {
+    /// The key.
+    #[must_use]
+    pub const fn key(&self) -> &Key {
         &self.0
     }
 }
@@ -49,15 +105,16 @@ pub struct Layout {
 #[derive(Debug)]
 enum Piece {
     Literal(String),
-    Hex,
+    Name,
     Tenant,
 }
 
 impl Layout {
-    /// Compiles a template of literal text, `{hex}` and `{tenant}`.
+    /// Compiles a template of literal text, the content's name (`{hex}` or `{hash}`) and the
+    /// tenant's (`{tenant}` or `{team}`).
     ///
     /// # Errors
-    /// Says what is wrong: an unknown or unclosed placeholder, or no `{hex}`.
+    /// Says what is wrong: an unknown or unclosed placeholder, no name, or keys that are ours.
     pub fn parse(template: &str) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut rest = template;
@@ -69,11 +126,12 @@ impl Layout {
             let close = tail.find('}').filter(|_| tail.starts_with('{'));
             let close = close.ok_or_else(|| format!("unbalanced brace in \"{template}\""))?;
             pieces.push(match &tail[1..close] {
-                "hex" => Piece::Hex,
-                "tenant" => Piece::Tenant,
+                "hex" | "hash" => Piece::Name,
+                "tenant" | "team" => Piece::Tenant,
                 other => {
                     return Err(format!(
-                        "no placeholder is called {{{other}}}; there are {{hex}} and {{tenant}}"
+                        "no placeholder is called {{{other}}}; there are {{hex}} or {{hash}}, and \
+                         {{tenant}} or {{team}}"
                     ));
                 }
             });
@@ -82,8 +140,12 @@ impl Layout {
         if !rest.is_empty() {
             pieces.push(Piece::Literal(rest.to_owned()));
         }
-        if !pieces.iter().any(|piece| matches!(piece, Piece::Hex)) {
-            return Err("a layout needs {hex}, or all content would have one key".to_owned());
+        if !pieces.iter().any(|piece| matches!(piece, Piece::Name)) {
+            let message = "a layout needs {hex} or {hash}, or all content would have one key";
+            return Err(message.to_owned());
+        }
+        if template.starts_with(RESERVED) {
+            return Err(format!("keys that begin with {RESERVED} are not for content"));
         }
         Ok(Self { pieces })
     }
@@ -103,27 +165,57 @@ impl Layout {
             .iter()
             .map(|piece| match piece {
                 Piece::Literal(text) => text.as_str(),
-                Piece::Hex | Piece::Tenant => "name",
+                Piece::Name | Piece::Tenant => "name",
             })
             .collect();
         text.split('/').any(|segment| matches!(segment, "." | ".."))
     }
 
-    /// The key of a content, which only a grant opens.
+    /// Where a content is, which only a grant opens: the caller's namespace comes before what
+    /// everybody reads.
     ///
     /// # Errors
     /// The layout needs a tenant and there is none (refused, not guessed), or the key is longer
     /// than S3 allows.
-    pub fn key(&self, grant: &Grant, content: &ContentId) -> Result<Key, Error> {
-        use std::fmt::Write as _;
+    pub fn places(&self, grant: &Grant, content: &ContentId) -> Result<Places, Error> {
+        let shared = self.shared_key(grant, content)?;
+        Ok(match grant.namespace() {
+            None => Places { first: shared, other: None },
+            Some(namespace) => {
+                Places { first: isolated_key(namespace, &shared)?, other: Some(shared) }
+            }
+        })
+    }
 
+    /// Where the caller may write a content.
+    ///
+    /// # Errors
+    /// As [`Layout::places`]; [`Error::Forbidden`] where the grant is not one to write.
+    pub fn writable_key(&self, grant: &Grant, content: &ContentId) -> Result<WritableKey, Error> {
+        let shared = self.shared_key(grant, content)?;
+        match grant.writing() {
+            Writing::Refused => Err(Error::Forbidden("the write rule does not permit it".into())),
+            Writing::Shared => Ok(WritableKey(shared)),
+            Writing::Isolated(namespace) => isolated_key(namespace, &shared).map(WritableKey),
+        }
+    }
+
+    /// Whether a key is one that this layout makes for some content, of whomever.
+    #[must_use]
+    pub fn makes(&self, key: &str) -> bool {
+        let shared = match key.strip_prefix(UNTRUSTED) {
+            Some(rest) => rest.split_once('/').map_or("", |(_, shared)| shared),
+            None => key,
+        };
+        !shared.starts_with(RESERVED) && makes(&self.pieces, shared)
+    }
+
+    fn shared_key(&self, grant: &Grant, content: &ContentId) -> Result<Key, Error> {
         let mut key = String::with_capacity(128);
         for piece in &self.pieces {
             match piece {
                 Piece::Literal(text) => key.push_str(text),
-                Piece::Hex => {
-                    let _ = write!(key, "{}", content.sha256());
-                }
+                Piece::Name => content.push_name(&mut key),
                 Piece::Tenant => {
                     let tenant = grant.tenant();
                     let none = || Error::Forbidden("the layout needs a tenant".into());
@@ -131,25 +223,57 @@ impl Layout {
                 }
             }
         }
-        if key.len() > KEY_BYTES_MAX {
-            return Err(Error::NotFound("its key would be longer than 1024 bytes".into()));
+        if key.starts_with(RESERVED) {
+            return Err(Error::Forbidden("the key is not one for content".into()));
         }
-        Ok(Key(key))
+        checked(key)
+    }
+}
+
+fn isolated_key(namespace: &Namespace, shared: &Key) -> Result<Key, Error> {
+    checked([UNTRUSTED, namespace.as_str(), "/", shared.as_str()].concat())
+}
+
+fn checked(key: String) -> Result<Key, Error> {
+    if key.len() > KEY_BYTES_MAX {
+        return Err(Error::NotFound("its key would be longer than 1024 bytes".into()));
+    }
+    Ok(Key(key))
+}
+
+/// Whether `text` is the pieces with something in the place of names and tenants. A tenant is one
+/// segment; a name can be several.
+fn makes(pieces: &[Piece], text: &str) -> bool {
+    match pieces {
+        [] => text.is_empty(),
+        [Piece::Literal(literal), rest @ ..] => {
+            text.strip_prefix(literal.as_str()).is_some_and(|text| makes(rest, text))
+        }
+        [piece @ (Piece::Name | Piece::Tenant), rest @ ..] => {
+            let end = match piece {
+                Piece::Tenant => text.find('/').unwrap_or(text.len()),
+                _ => text.len(),
+            };
+            let ends = (1..=end).filter(|end| text.is_char_boundary(*end));
+            ends.into_iter().any(|end| makes(rest, &text[end..]))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::Tenant;
     use crate::content::digest::Sha256Digest;
+    use crate::content::entry::{Entry, EntryName};
 
     const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     fn key(template: &str, tenant: Option<&str>) -> Result<String, Error> {
-        let grant = Grant::for_test(tenant.map(|name| Tenant::parse(name).unwrap()), None);
+        let grant = Grant::for_test(tenant.as_slice(), Writing::Refused);
         let content = ContentId::Sha256(Sha256Digest::parse_hex(HEX).unwrap());
-        Layout::parse(template).unwrap().key(&grant, &content).map(|key| key.to_string())
+        let places = Layout::parse(template).unwrap().places(&grant, &content)?;
+        assert_eq!(places.other, None);
+        Ok(places.first.to_string())
     }
 
     #[test]
@@ -167,6 +291,7 @@ mod tests {
     fn mistakes_are_named() {
         for (template, expected) in [
             ("plain", "needs {hex}"),
+            (".casgate/x/{hash}", ".casgate/"),
             ("{hxe}", "{hxe}"),
             ("{hex", "unbalanced"),
             ("a}{hex}", "unbalanced"),
@@ -190,5 +315,68 @@ mod tests {
         let fits = format!("{}{{hex}}", "a".repeat(KEY_BYTES_MAX - 64));
         assert_eq!(key(&fits, None).unwrap().len(), KEY_BYTES_MAX);
         assert!(key(&format!("a{fits}"), None).is_err());
+    }
+
+    fn entry(name: &str) -> ContentId {
+        ContentId::Entry(Entry::opaque(EntryName::parse(name).unwrap()))
+    }
+
+    #[test]
+    fn a_writer_who_is_not_trusted_writes_where_only_equals_read() {
+        let layout = Layout::parse("{team}/{hash}").unwrap();
+        let namespace = Grant::namespace_for_test("refs/pull/1/merge");
+        let untrusted = Grant::for_test(&["acme"], Writing::Isolated(namespace.clone()));
+        let own = format!(".casgate/untrusted/{namespace}/acme/0a1b");
+
+        let written = layout.writable_key(&untrusted, &entry("0a1b")).unwrap();
+        assert_eq!(written.key().as_str(), own);
+        let places = layout.places(&untrusted, &entry("0a1b")).unwrap();
+        let places: Vec<_> = places.iter().map(Key::as_str).collect();
+        assert_eq!(places, [own.as_str(), "acme/0a1b"]);
+
+        let trusted = Grant::for_test(&["acme"], Writing::Shared);
+        let written = layout.writable_key(&trusted, &entry("0a1b")).unwrap();
+        assert_eq!(written.key().as_str(), "acme/0a1b");
+        for grant in [trusted, Grant::for_test(&["acme"], Writing::Refused)] {
+            assert_eq!(layout.places(&grant, &entry("0a1b")).unwrap().iter().count(), 1);
+        }
+        let reader = Grant::for_test(&["acme"], Writing::Refused);
+        let refused = layout.writable_key(&reader, &entry("0a1b"));
+        assert!(matches!(refused, Err(Error::Forbidden(_))));
+    }
+
+    #[test]
+    fn no_tenant_and_no_name_leads_to_what_is_ours() {
+        let grant = |tenant| Grant::for_test(&[tenant], Writing::Shared);
+        for (template, tenant, name) in [
+            ("{tenant}/{hash}", ".casgate", "untrusted/x/acme/0a1b"),
+            ("{tenant}{hash}", ".cas", "gate/untrusted/x"),
+            ("{hash}", "acme", ".casgate/untrusted/x"),
+        ] {
+            let layout = Layout::parse(template).unwrap();
+            let (grant, name) = (grant(tenant), entry(name));
+            assert!(matches!(layout.places(&grant, &name), Err(Error::Forbidden(_))), "{template}");
+            let written = layout.writable_key(&grant, &name);
+            assert!(matches!(written, Err(Error::Forbidden(_))), "{template}");
+        }
+    }
+
+    #[test]
+    fn a_layout_knows_its_own_keys() {
+        for (template, key, expected) in [
+            ("{team}/{hash}", "acme/0a1b", true),
+            ("{team}/{hash}", ".casgate/untrusted/abc/acme/0a1b", true),
+            ("{team}/{hash}", ".casgate/untrusted/abc/acme", false),
+            ("{team}/{hash}", ".casgate/probe/x", false),
+            ("{team}/{hash}", "acme", false),
+            ("{team}/{hash}", "acme/", false),
+            ("{team}/{hash}", "/0a1b", false),
+            ("cache/{hash}.bin", "cache/a/b/c/abc.bin", true),
+            ("cache/{hash}.bin", "cache/.bin", false),
+            ("cache/{hash}", "backups/2026.tar", false),
+            ("x/{team}-{hash}", "x/a-b-c", true),
+        ] {
+            assert_eq!(Layout::parse(template).unwrap().makes(key), expected, "{template} {key}");
+        }
     }
 }

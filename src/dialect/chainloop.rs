@@ -8,7 +8,9 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use serde::Serialize;
 
-use super::{Call, Dialect, Outcome};
+use super::{Body, Call, Dialect, Outcome, unasked};
+use crate::auth::{AskedTenant, Carriage};
+use crate::bucket::object::ObjectHead;
 use crate::content::ContentId;
 use crate::content::digest::Sha256Digest;
 use crate::error::{Error, Kind};
@@ -42,8 +44,8 @@ impl Dialect for Chainloop {
         "chainloop"
     }
 
-    fn credential_parameter(&self) -> Option<&'static str> {
-        Some("t")
+    fn carriage(&self) -> Carriage {
+        Carriage::BearerOrQuery("t")
     }
 
     fn parse(&self, head: &Parts, rest: &str) -> Result<Call, Error> {
@@ -55,7 +57,26 @@ impl Dialect for Chainloop {
         Ok(call(ContentId::Sha256(parse_digest(rest)?)))
     }
 
+    fn tenant<'r>(&self, _: &'r Parts) -> Result<Vec<AskedTenant<'r>>, Error> {
+        Ok(Vec::new())
+    }
+
+    fn body(&self, _: &Call) -> Body {
+        Body::None
+    }
+
+    fn complete(&self, call: Call, _: &[u8]) -> Result<Call, Error> {
+        Ok(call)
+    }
+
+    fn may_redirect(&self, _: &ObjectHead) -> bool {
+        true
+    }
+
     fn answer(&self, head: &Parts, call: &Call, outcome: &Outcome<'_>) -> Reply {
+        let (Call::Download(content) | Call::Describe(content)) = call else {
+            return unasked(self, head);
+        };
         match *outcome {
             Outcome::Redirect { url, life } => {
                 let mut reply = redirect(head, url);
@@ -67,9 +88,14 @@ impl Dialect for Chainloop {
                 reply
             }
             Outcome::Object { object, portion, visibility } => {
-                reply::object(call.content(), object, portion, visibility)
+                reply::object(content, object, portion, visibility)
             }
-            Outcome::NotModified(visibility) => reply::not_modified(call.content(), visibility),
+            Outcome::NotModified(visibility) => reply::not_modified(content, visibility),
+            Outcome::AlreadyThere
+            | Outcome::Found(_)
+            | Outcome::Granted { .. }
+            | Outcome::Preflight
+            | Outcome::Stored => unasked(self, head),
         }
     }
 
@@ -169,6 +195,9 @@ fn refusal(kind: Kind, message: &str) -> (StatusCode, &'static str, &str) {
         Kind::MethodNotAllowed => {
             (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "method not allowed")
         }
+        Kind::PayloadTooLarge => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", "the body is too large")
+        }
         Kind::PreconditionFailed => {
             (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", "precondition failed")
         }
@@ -187,6 +216,18 @@ fn refusal(kind: Kind, message: &str) -> (StatusCode, &'static str, &str) {
             "STORAGE_UNAVAILABLE",
             "storage cannot be used now, try again",
         ),
+        Kind::TenantDisabled => {
+            (StatusCode::FORBIDDEN, "ORGANIZATION_DISABLED", "the organization is disabled")
+        }
+        Kind::TenantOverLimit => {
+            (StatusCode::FORBIDDEN, "ORGANIZATION_OVER_LIMIT", "the organization used up its limit")
+        }
+        Kind::TenantPaused => {
+            (StatusCode::FORBIDDEN, "ORGANIZATION_PAUSED", "the organization is paused")
+        }
+        Kind::TenantUnpaid => {
+            (StatusCode::PAYMENT_REQUIRED, "PAYMENT_REQUIRED", "a payment is missing")
+        }
     }
 }
 

@@ -6,34 +6,69 @@
 // A new kind of refusal must be answered by every dialect.
 #![deny(clippy::wildcard_enum_match_arm)]
 
+pub mod build_cache;
 pub mod chainloop;
+pub mod turborepo;
 
 use std::time::Duration;
 
 use http::request::Parts;
 
-use crate::bucket::object::ObjectHead;
+use crate::auth::{AskedTenant, Carriage, Grant, Tenants};
+use crate::bucket::object::{Annotations, ObjectHead};
 use crate::content::ContentId;
 use crate::error::{Error, Kind};
 use crate::reply::{Portion, Reply, Visibility};
 
 /// What a client asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     /// The bytes of a content (GET).
     Download(ContentId),
     /// The same without the bytes (HEAD).
     Describe(ContentId),
+    /// To store the request's body, with what is to be kept beside it (PUT).
+    Store(ContentId, Annotations),
+    /// Which of these there are.
+    Find(Vec<ContentId>),
+    /// Something about the caller, for which storage is not asked.
+    About(Topic),
+    /// What may be asked (OPTIONS); everybody may ask that.
+    Preflight,
 }
 
-impl Call {
-    /// The content the call is about.
-    #[must_use]
-    pub const fn content(&self) -> &ContentId {
-        match self {
-            Self::Download(content) | Self::Describe(content) => content,
-        }
-    }
+/// What is asked about the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Topic {
+    /// Whether the tenant is served. It is answered for tenants that are not, too.
+    Availability,
+    /// Who the caller is.
+    Caller,
+    /// A folder, in protocols that make them: whether there is one.
+    Folder,
+    /// The end of the token, as far as the client is concerned.
+    Goodbye,
+    /// A folder is to be made.
+    NewFolder,
+    /// What the client did, for statistics.
+    Report,
+    /// One of the caller's tenants.
+    Tenant(String),
+    /// All of the caller's tenants.
+    Tenants,
+    /// What the token is.
+    Token,
+}
+
+/// What is to be done with the body of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// Nothing; there should be none.
+    None,
+    /// It is part of the question, and has at most so many bytes; see [`Dialect::complete`].
+    Small(usize),
+    /// It is content.
+    Content,
 }
 
 /// What the gateway has for the client.
@@ -57,6 +92,21 @@ pub enum Outcome<'a> {
     },
     /// The client has the bytes already.
     NotModified(Visibility),
+    /// The body was stored.
+    Stored,
+    /// The body was not stored: what was there before stays.
+    AlreadyThere,
+    /// The objects of [`Call::Find`], in its order; None: there is none.
+    Found(&'a [Option<ObjectHead>]),
+    /// Who asks, for [`Call::About`].
+    Granted {
+        /// What the caller may do.
+        grant: &'a Grant,
+        /// What is known of tenants.
+        tenants: &'a Tenants,
+    },
+    /// Anything may be asked, for [`Call::Preflight`].
+    Preflight,
 }
 
 /// One wire protocol. Implementations are pure: everything they need is an argument.
@@ -64,8 +114,8 @@ pub trait Dialect: Send + Sync + 'static {
     /// The name in metrics and logs.
     fn name(&self) -> &'static str;
 
-    /// The query parameter that may carry the credential where `Authorization` is absent.
-    fn credential_parameter(&self) -> Option<&'static str>;
+    /// Where the token can be.
+    fn carriage(&self) -> Carriage;
 
     /// Reads a request; `rest` is the path below the route's prefix, as the client sent it.
     ///
@@ -73,9 +123,33 @@ pub trait Dialect: Send + Sync + 'static {
     /// [`Error::InvalidRequest`] or [`Error::MethodNotAllowed`].
     fn parse(&self, head: &Parts, rest: &str) -> Result<Call, Error>;
 
+    /// The tenant that a request names, by all the names it uses. Empty: it names none.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`].
+    fn tenant<'r>(&self, head: &'r Parts) -> Result<Vec<AskedTenant<'r>>, Error>;
+
+    /// What the body of a call is for.
+    fn body(&self, call: &Call) -> Body;
+
+    /// A call together with the small body that is part of it.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`].
+    fn complete(&self, call: Call, body: &[u8]) -> Result<Call, Error>;
+
+    /// Whether an object may be had by redirect, from a server that knows nothing of this protocol.
+    fn may_redirect(&self, object: &ObjectHead) -> bool;
+
     /// The answer to a call.
     fn answer(&self, head: &Parts, call: &Call, outcome: &Outcome<'_>) -> Reply;
 
     /// The refusal of a request. `message` may be shown to the client; it can be empty.
     fn refuse(&self, head: &Parts, kind: Kind, message: &str) -> Reply;
+}
+
+/// The answer to a call that the dialect does not make, or with an outcome that the call does not
+/// have: a defect of ours, which the client gets to know as one.
+fn unasked(dialect: &dyn Dialect, head: &Parts) -> Reply {
+    dialect.refuse(head, Kind::Internal, "")
 }

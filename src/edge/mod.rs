@@ -23,13 +23,14 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::error::Error;
 use crate::gateway::{self, Decision, Verdict};
-use crate::plan::Plan;
+use crate::plan::{Plan, Route};
 use crate::reply::Reply;
 use crate::telemetry::Metrics;
 use crate::telemetry::access::AccessLog;
 use crate::transfer::client::{Client, Gone};
 use crate::transfer::download::{self, Undelivered};
 use crate::transfer::storage::StorageClient;
+use crate::transfer::upload::{self, Uploads};
 use settle::{Ending, Open};
 use stream::Connection;
 
@@ -50,6 +51,8 @@ pub struct Serving {
     pub plan: Arc<Plan>,
     /// The way to storage.
     pub storage: StorageClient,
+    /// Bounds on uploads.
+    pub uploads: Uploads,
 }
 
 /// A request whose header was read and found sound.
@@ -77,8 +80,9 @@ impl Edge {
     #[must_use]
     pub fn new(plan: Plan, metrics: Arc<Metrics>, access_log: AccessLog) -> Self {
         let storage = StorageClient::new(&plan.limits, &plan.timeouts);
+        let uploads = Uploads::new(&plan.limits, &plan.timeouts, None);
         let streams = Arc::new(Semaphore::new(plan.limits.http2_streams));
-        let serving = ArcSwap::from_pointee(Serving { plan: Arc::new(plan), storage });
+        let serving = ArcSwap::from_pointee(Serving { plan: Arc::new(plan), storage, uploads });
         Self { serving, replaced: watch::Sender::default(), streams, metrics, access_log }
     }
 
@@ -90,8 +94,10 @@ impl Edge {
 
     /// Answers new requests by another plan. Those in flight end as they began.
     pub fn replace(&self, plan: Arc<Plan>) {
-        let storage = self.serving().storage.with_timeouts(&plan.timeouts);
-        self.serving.store(Arc::new(Serving { plan, storage }));
+        let serving = self.serving();
+        let storage = serving.storage.with_timeouts(&plan.timeouts);
+        let uploads = Uploads::new(&plan.limits, &plan.timeouts, Some(&serving.uploads));
+        self.serving.store(Arc::new(Serving { plan, storage, uploads }));
         self.replaced.send_replace(());
     }
 
@@ -113,9 +119,10 @@ impl Edge {
         head: &Parts,
         request: &Request,
     ) -> (Client, Ending) {
-        let Serving { plan, storage } = &*request.serving;
+        let Serving { plan, storage, .. } = &*request.serving;
         client.set_request_id(&request.id);
         client.set_send_at_once(&request.connection.send_at_once);
+        client.set_allowance(&request.connection.allowance);
         let open = Open::new(self, request, head, client.progress());
         let now = SystemTime::now();
         let decision = tokio::select! {
@@ -127,7 +134,7 @@ impl Edge {
         let (tenant, ending) = match decision {
             Err(gone) => (None, Ending::Gone(gone)),
             Ok(Decision { tenant, verdict }) => {
-                (tenant, carry_out(&mut client, storage, head, verdict).await)
+                (tenant, carry_out(&mut client, &request.serving, head, verdict).await)
             }
         };
         open.settle(tenant.as_ref(), &ending);
@@ -137,22 +144,62 @@ impl Edge {
 
 async fn carry_out(
     client: &mut Client,
-    storage: &StorageClient,
+    serving: &Serving,
     head: &Parts,
     verdict: Verdict,
 ) -> Ending {
-    let download = match verdict {
-        Verdict::Reply(answer) => return reply(client, answer, None).await,
-        Verdict::Refuse(refusal, error) => return reply(client, refusal, Some(error)).await,
-        Verdict::Download(download) => download,
-    };
-    let route = Arc::clone(&download.route);
-    match download::deliver(client, storage, head, *download).await {
-        Ok(()) => Ending::Answered,
-        Err(Undelivered::Gone(gone)) => Ending::Gone(gone),
-        Err(Undelivered::Cut(error)) => Ending::Cut(error),
-        Err(Undelivered::Refused(error)) => {
-            let refusal = gateway::refusal(&route, head, &error);
+    let Serving { storage, uploads, .. } = serving;
+    match verdict {
+        Verdict::Reply(answer) => reply(client, answer, None).await,
+        Verdict::Refuse(refusal, error) => reply(client, refusal, Some(error)).await,
+        Verdict::Download(download) => {
+            let route = Arc::clone(&download.route);
+            match download::deliver(client, storage, head, *download).await {
+                Ok(()) => Ending::Answered,
+                Err(undelivered) => explain(client, head, &route, undelivered).await,
+            }
+        }
+        Verdict::Upload(upload) => {
+            let route = &upload.route;
+            match upload::receive(client, storage, uploads, &upload).await {
+                Ok(outcome) => {
+                    let answer = route.dialect.answer(head, &upload.call, &outcome);
+                    reply(client, answer, None).await
+                }
+                Err(undelivered) => explain(client, head, route, undelivered).await,
+            }
+        }
+        Verdict::Question(question) => {
+            let body = match upload::read_small(client, uploads, question.body_max).await {
+                Ok(body) => body,
+                Err(undelivered) => {
+                    return explain(client, head, &question.route, undelivered).await;
+                }
+            };
+            let now = SystemTime::now();
+            let verdict = tokio::select! {
+                biased;
+                verdict = gateway::answer_question(*question, storage, head, &body, now) => verdict,
+                gone = client.gone() => return Ending::Gone(gone),
+            };
+            // A question leads to no other.
+            Box::pin(carry_out(client, serving, head, verdict)).await
+        }
+    }
+}
+
+/// Ends a request that could not be carried out.
+async fn explain(
+    client: &mut Client,
+    head: &Parts,
+    route: &Route,
+    undelivered: Undelivered,
+) -> Ending {
+    match undelivered {
+        Undelivered::Gone(gone) => Ending::Gone(gone),
+        Undelivered::Cut(error) => Ending::Cut(error),
+        Undelivered::Refused(error) => {
+            let refusal = gateway::refusal(route, head, &error);
             reply(client, refusal, Some(error)).await
         }
     }

@@ -74,6 +74,7 @@ impl<'a> Open<'a> {
         if let Some(route) = route {
             route.metrics.seconds.observe(duration.as_secs_f64());
             route.metrics.sent_bytes.inc_by(progress.sent());
+            route.metrics.received_bytes.inc_by(progress.received());
         }
         let cut = matches!(ending, Ending::Cut(_));
         if cut {
@@ -100,6 +101,7 @@ impl<'a> Open<'a> {
             cut,
             error,
             bytes: progress.sent(),
+            received: progress.received(),
             duration_us: microseconds(duration),
             user_agent: head.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()),
         });

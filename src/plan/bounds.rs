@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Problems;
+use crate::bucket::write::{PART_BYTES_MIN, PUT_BYTES_MAX};
 use crate::config::{Limits, Timeouts};
 
 /// The most of anything that is counted: far beyond what a process can hold, far below what the
@@ -37,12 +38,20 @@ pub(super) fn check(limits: &Limits, timeouts: &Timeouts, problems: &mut Problem
             problems.add(&format!("limits.{key}"), message);
         }
     }
+    let part_size = limits.upload_part_size.as_u64();
+    if !(PART_BYTES_MIN..=PUT_BYTES_MAX).contains(&part_size) {
+        let message = "storage takes parts from 5 MiB to 5 GiB";
+        problems.add("limits.upload_part_size", message);
+    } else if limits.upload_memory.as_u64() < part_size {
+        problems.add("limits.upload_memory", "there is no room for one limits.upload_part_size");
+    }
     for (key, least, time) in [
         ("header", TIMEOUT_MIN, timeouts.header),
         ("drain", TIMEOUT_MIN, timeouts.drain),
         ("storage_connect", TIMEOUT_MIN, timeouts.storage_connect),
         ("storage_first_byte", TIMEOUT_MIN, timeouts.storage_first_byte),
         ("storage_read", TIMEOUT_MIN, timeouts.storage_read),
+        ("upload", TIMEOUT_MIN, timeouts.upload),
         ("storage_idle", TIMEOUT_MIN, timeouts.storage_idle),
         ("resolve_interval", RESOLVE_INTERVAL_MIN, timeouts.resolve_interval),
         ("reload_interval", TIMEOUT_MIN, timeouts.reload_interval),

@@ -16,14 +16,14 @@ use crate::bucket::credentials::source::Source;
 use crate::bucket::endpoint::{Endpoint, Origin};
 use crate::bucket::memory::ObjectMemory;
 use crate::bucket::sigv4::{Signer, encode_key_path};
-use crate::config::{self, Addressing, AssumeRole, Limits, SecretSource};
+use crate::config::{self, Addressing, AssumeRole, Limits, SecretSource, Timeouts};
 use crate::telemetry::Metrics;
 use crate::telemetry::credentials::BucketCredentialsMetrics;
 
 pub(super) fn compile(
     name: &str,
     bucket: config::Bucket,
-    limits: &Limits,
+    (limits, timeouts): (&Limits, &Timeouts),
     metrics: &Metrics,
     problems: &mut Problems,
 ) -> Option<Bucket> {
@@ -39,6 +39,10 @@ pub(super) fn compile(
     if let Err(message) = check_name(&bucket.bucket) {
         problems.add(&at("bucket"), message);
         return None;
+    }
+    if bucket.abandoned_uploads_after <= timeouts.upload {
+        let message = "an upload may take timeouts.upload, and is not abandoned before";
+        problems.add(&at("abandoned_uploads_after"), message);
     }
     if bucket.region.is_empty() || !bucket.region.bytes().all(|byte| byte.is_ascii_graphic()) {
         problems.add(&at("region"), "a region is a word such as eu-west-1");
@@ -79,6 +83,8 @@ pub(super) fn compile(
         credentials_setting: bucket.credentials,
         clock: Arc::new(StorageClock::new(name)),
         forbidden_means: bucket.forbidden_means,
+        abandoned_uploads_after: bucket.abandoned_uploads_after,
+        fitness: Arc::default(),
         objects: ObjectMemory::new(limits.remembered_objects, metrics.object_memory(name)),
         metrics: metrics.bucket(name),
         credentials_metrics,

@@ -4,18 +4,18 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::sections::{Compiled, unknown};
-use super::{Delivery, Problems, Route};
-use crate::auth::{Issuer, Policy, Rule, VerdictMemory};
-use crate::bucket::Bucket;
-use crate::config::{self, Section};
+use super::{Delivery, Problems, Route, dialects};
+use crate::auth::{Issuer, Policy, Rule, Rules, Tenants, VerdictMemory};
+use crate::bucket::{Bucket, write};
+use crate::config::{self, Limits, Section};
 use crate::content::layout::Layout;
-use crate::dialect::Dialect;
-use crate::dialect::chainloop::{Chainloop, Login};
 use crate::telemetry::Metrics;
 
 /// What routes refer to.
 pub(super) struct Context<'a> {
     pub(super) public_origin: Option<&'a str>,
+    pub(super) limits: &'a Limits,
+    pub(super) tenants: &'a Arc<Tenants>,
     pub(super) buckets: &'a Compiled<Bucket>,
     pub(super) issuers: &'a Compiled<Issuer>,
     pub(super) verdicts: &'a Arc<VerdictMemory>,
@@ -58,8 +58,11 @@ fn one(
     }
     let bucket = find("bucket", &route.bucket, context.buckets, &format!("{at}.bucket"), problems);
     let layout = problems.check(&format!("{at}.layout"), Layout::parse(&route.layout));
+    let uploads = uploads(at, &route, context, problems);
     let policy = policy(at, route.auth, context, problems);
-    let dialect = dialect(at, route.dialect, context.public_origin, problems);
+    let legacy_tags = dialects::has_legacy_tags(&route.dialect);
+    let follows_redirects = dialects::follows_redirects(&route.dialect);
+    let dialect = dialects::compile(at, route.dialect, context.public_origin, problems);
     let delivery = match route.delivery {
         config::Delivery::Redirect => Delivery::Redirect,
         config::Delivery::Stream => Delivery::Stream,
@@ -70,6 +73,7 @@ fn one(
         problems.add(&format!("{at}.redirect_ttl"), "presigned URLs live from 1s to 7days");
     }
     let (bucket, layout, policy, dialect) = (bucket?, layout?, policy?, dialect?);
+    uploads?;
     if layout.needs_tenant() && !policy.gives_tenant() {
         let message = "{tenant} needs a rule `auth.jwt.tenant` that says who that is";
         problems.add(&format!("{at}.layout"), message);
@@ -78,6 +82,10 @@ fn one(
     if delivery != Delivery::Stream && layout.has_dot_segments() {
         let message = "clients resolve dot segments in a redirect, and then it is refused; stream";
         problems.add(&format!("{at}.layout"), message);
+    }
+    if delivery != Delivery::Stream && !follows_redirects {
+        let message = "clients of this dialect follow no redirects; use stream";
+        problems.add(&format!("{at}.delivery"), message);
     }
     if delivery == Delivery::Redirect && route.trust_storage_checksum {
         problems.warn(at, "trust_storage_checksum changes nothing for redirects");
@@ -89,12 +97,47 @@ fn one(
         bucket,
         layout,
         policy,
+        tenants: Arc::clone(context.tenants),
         delivery,
         redirect_ttl: ttl,
         trust_storage_checksum: route.trust_storage_checksum,
         revalidate: route.revalidate,
+        legacy_tags,
+        upload_size: route.upload_size.as_u64(),
+        write_once: route.write_once,
         metrics,
     })
+}
+
+/// Checks what concerns uploads. None: something is wrong with it.
+fn uploads(
+    at: &str,
+    route: &config::Route,
+    context: &Context<'_>,
+    problems: &mut Problems,
+) -> Option<()> {
+    let takes_uploads = match &route.auth {
+        config::Auth::Open => false,
+        config::Auth::Jwt(auth) => auth.write.is_some() || auth.untrusted.is_some(),
+    };
+    if !takes_uploads {
+        if route.write_once {
+            problems.warn(at, "write_once changes nothing where nobody may write");
+        }
+        return Some(());
+    }
+    if !dialects::takes_uploads(&route.dialect) {
+        problems.add(&format!("{at}.auth.jwt"), "this dialect has no uploads that could be ruled");
+        return None;
+    }
+    let size_max = context.limits.upload_part_size.as_u64().saturating_mul(write::PARTS_MAX);
+    if route.upload_size.as_u64() > size_max {
+        let size = bytesize::ByteSize(size_max);
+        let message = format!("10000 parts of limits.upload_part_size are no more than {size}");
+        problems.add(&format!("{at}.upload_size"), message);
+        return None;
+    }
+    Some(())
 }
 
 /// A prefix is compared with the bytes of a request, so it must be one that requests can have.
@@ -123,40 +166,17 @@ fn policy(
         let at = format!("{at}.issuers[{index}]");
         issuers.extend(find("issuer", name, context.issuers, &at, problems));
     }
-    let read = problems.check(&format!("{at}.read"), Rule::compile(&auth.read));
-    let tenant = match auth.tenant {
-        Some(rule) => Some(problems.check(&format!("{at}.tenant"), Rule::compile(&rule))?),
-        None => None,
+    let mut rule = |key: &str, text: Option<&str>| match text {
+        Some(text) => problems.check(&format!("{at}.{key}"), Rule::compile(text)).map(Some),
+        None => Some(None),
     };
-    Some(Policy::jwt(issuers, tenant, read?, Arc::clone(context.verdicts)))
-}
-
-fn dialect(
-    at: &str,
-    dialect: config::Dialect,
-    public_origin: Option<&str>,
-    problems: &mut Problems,
-) -> Option<Box<dyn Dialect>> {
-    let config::Dialect::Chainloop(chainloop) = dialect;
-    let login = match chainloop.login_url {
-        None => None,
-        Some(url) => {
-            let at = format!("{at}.dialect.chainloop.login_url");
-            let absolute = url.parse::<http::Uri>().ok().filter(|uri| {
-                matches!(uri.scheme_str(), Some("http" | "https")) && !url.contains('#')
-            });
-            if absolute.is_none() {
-                problems.add(&at, "a login page is an absolute http(s) URL without a fragment");
-                return None;
-            }
-            let Some(origin) = public_origin else {
-                problems.add(&at, "needs `public_url`, to say where to come back to");
-                return None;
-            };
-            Some(Login { url, public_origin: origin.to_owned() })
-        }
-    };
-    Some(Box::new(Chainloop::new(login)))
+    let read = rule("read", Some(&auth.read));
+    let tenant = rule("tenant", auth.tenant.as_deref());
+    let write = rule("write", auth.write.as_deref());
+    let isolate = auth.untrusted.as_ref().map(|untrusted| untrusted.isolate.as_str());
+    let isolate = rule("untrusted.isolate", isolate);
+    let rules = Rules { tenant: tenant?, read: read??, write: write?, isolate: isolate? };
+    Some(Policy::jwt(issuers, rules, Arc::clone(context.verdicts)))
 }
 
 fn find<T>(

@@ -54,6 +54,8 @@ pub struct Line<'a> {
     pub error: Option<String>,
     /// Body bytes sent.
     pub bytes: u64,
+    /// Body bytes received.
+    pub received: u64,
     /// Time from the request's header to the end of the answer, in microseconds.
     pub duration_us: u64,
     /// `User-Agent`, as the client gave it.

@@ -10,6 +10,8 @@ pub(super) struct RoutesMetrics {
     requests: IntCounterVec,
     seconds: HistogramVec,
     sent_bytes: IntCounterVec,
+    received_bytes: IntCounterVec,
+    uploads: IntCounterVec,
     verification: IntCounterVec,
 }
 
@@ -23,12 +25,20 @@ pub struct RouteMetrics {
     pub seconds: Histogram,
     /// Body bytes handed to the connection.
     pub sent_bytes: IntCounter,
+    /// Body bytes taken from the connection.
+    pub received_bytes: IntCounter,
+    /// Uploads that became an object.
+    pub stored: IntCounter,
+    /// Uploads that did not, as there was one that stays.
+    pub kept: IntCounter,
     /// Bodies whose hash was the digest.
     pub verified: IntCounter,
     /// Bodies whose hash was not.
     pub mismatched: IntCounter,
     /// Partial bodies, which no digest covers.
     pub partial: IntCounter,
+    /// Bodies whose name says nothing of them.
+    pub opaque: IntCounter,
     /// Bodies not hashed because storage's checksum equals the digest.
     pub trusted: IntCounter,
 }
@@ -62,11 +72,24 @@ impl RoutesMetrics {
                 "Body bytes handed to client connections",
                 &["route"],
             ),
+            received_bytes: counters(
+                registry,
+                "casgate_received_bytes_total",
+                "Body bytes taken from client connections",
+                &["route"],
+            ),
+            uploads: counters(
+                registry,
+                "casgate_uploads_total",
+                "Uploads by what became of them: stored, or kept (the object that was there stays)",
+                &["route", "result"],
+            ),
             verification: counters(
                 registry,
                 "casgate_verification_total",
                 "Streamed bodies by what is known of their integrity: verified, mismatched, \
-                 partial (a range, which no digest covers) or trusted (storage's checksum)",
+                 partial (a range, which no digest covers), opaque (the name is no digest) or \
+                 trusted (storage's checksum)",
                 &["route", "result"],
             ),
         }
@@ -81,9 +104,13 @@ impl RoutesMetrics {
             client_gone: requests("client_gone"),
             seconds: self.seconds.with_label_values(&[route]),
             sent_bytes: self.sent_bytes.with_label_values(&[route]),
+            received_bytes: self.received_bytes.with_label_values(&[route]),
+            stored: self.uploads.with_label_values(&[route, "stored"]),
+            kept: self.uploads.with_label_values(&[route, "kept"]),
             verified: verification("verified"),
             mismatched: verification("mismatched"),
             partial: verification("partial"),
+            opaque: verification("opaque"),
             trusted: verification("trusted"),
         }
     }

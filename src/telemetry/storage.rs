@@ -10,6 +10,7 @@ pub(super) struct StorageMetrics {
     seconds: HistogramVec,
     answers: IntCounterVec,
     retries: IntCounterVec,
+    multipart: IntCounterVec,
 }
 
 /// The metrics of one bucket, looked up once.
@@ -25,6 +26,12 @@ pub struct BucketMetrics {
     pub retries: IntCounter,
     /// Requests that got no answer.
     pub unanswered: IntCounter,
+    /// Multipart uploads begun.
+    pub multipart_begun: IntCounter,
+    /// Multipart uploads ended without an object.
+    pub multipart_aborted: IntCounter,
+    /// Multipart uploads that somebody left behind, ended by the sweep.
+    pub multipart_swept: IntCounter,
     ok: IntCounter,
     partial: IntCounter,
     answers: IntCounterVec,
@@ -64,11 +71,19 @@ impl StorageMetrics {
                 "Requests sent again because a reused connection was dead",
                 &["bucket"],
             ),
+            multipart: counters(
+                registry,
+                "casgate_multipart_uploads_total",
+                "Multipart uploads that were begun, aborted (by us, without an object) or swept \
+                 (left behind by a process that ended)",
+                &["bucket", "event"],
+            ),
         }
     }
 
     pub(super) fn bucket(&self, bucket: &str) -> BucketMetrics {
         let seconds = |phase: &str| self.seconds.with_label_values(&[bucket, phase]);
+        let multipart = |event: &str| self.multipart.with_label_values(&[bucket, event]);
         let answers = |status: &str| self.answers.with_label_values(&[bucket, status]);
         BucketMetrics {
             connect_seconds: seconds("connect"),
@@ -76,6 +91,9 @@ impl StorageMetrics {
             body_seconds: seconds("body"),
             retries: self.retries.with_label_values(&[bucket]),
             unanswered: answers("none"),
+            multipart_begun: multipart("begun"),
+            multipart_aborted: multipart("aborted"),
+            multipart_swept: multipart("swept"),
             ok: answers("200"),
             partial: answers("206"),
             answers: self.answers.clone(),

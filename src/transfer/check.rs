@@ -23,10 +23,16 @@ pub struct Digesting {
 }
 
 impl Check {
-    /// Hash everything and compare with the content's name.
+    /// Hash everything and compare.
     #[must_use]
-    pub fn digest(content: &ContentId) -> Self {
-        Self::Digest(Box::new(Digesting { hasher: Sha256::new(), expected: *content.sha256() }))
+    pub fn digest(expected: &Sha256Digest) -> Self {
+        Self::Digest(Box::new(Digesting { hasher: Sha256::new(), expected: *expected }))
+    }
+
+    /// What is known of a content's bytes before anybody has them.
+    #[must_use]
+    pub fn of(content: &ContentId) -> Self {
+        content.digest().map_or(Self::None, Self::digest)
     }
 
     /// Takes note of bytes.
@@ -53,8 +59,8 @@ impl Check {
 /// Whether storage's checksum of the whole object (base64, as in `x-amz-checksum-sha256`) is the
 /// content's digest.
 #[must_use]
-pub fn storage_vouches(content: &ContentId, checksum: &[u8]) -> bool {
-    STANDARD.decode(checksum).is_ok_and(|bytes| bytes == content.sha256().as_bytes())
+pub fn storage_vouches(digest: &Sha256Digest, checksum: &[u8]) -> bool {
+    STANDARD.decode(checksum).is_ok_and(|bytes| bytes == digest.as_bytes())
 }
 
 #[cfg(test)]
@@ -64,12 +70,12 @@ mod tests {
     #[test]
     fn the_hash_decides() {
         let content = ContentId::Sha256(Sha256Digest::of(b"hello"));
-        let mut check = Check::digest(&content);
+        let mut check = Check::of(&content);
         check.update(b"hel");
         check.update(b"lo");
         assert!(check.finish().is_ok());
 
-        let mut check = Check::digest(&content);
+        let mut check = Check::of(&content);
         check.update(b"hellO");
         assert!(matches!(check.finish(), Err(Error::ContentCorrupt { .. })));
     }
@@ -77,10 +83,9 @@ mod tests {
     #[test]
     fn storage_vouches_only_for_the_same_digest() {
         let digest = Sha256Digest::of(b"hello");
-        let content = ContentId::Sha256(digest);
         let checksum = STANDARD.encode(digest.as_bytes());
-        assert!(storage_vouches(&content, checksum.as_bytes()));
-        assert!(!storage_vouches(&content, STANDARD.encode(b"other").as_bytes()));
-        assert!(!storage_vouches(&content, b"not base64!"));
+        assert!(storage_vouches(&digest, checksum.as_bytes()));
+        assert!(!storage_vouches(&digest, STANDARD.encode(b"other").as_bytes()));
+        assert!(!storage_vouches(&digest, b"not base64!"));
     }
 }

@@ -12,15 +12,25 @@ use pingora::{BError, ErrorType};
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 
+use crate::edge::stream::Allowance;
 use crate::reply::Reply;
 
 /// The header of the request's id, in requests of trusted proxies and in every answer.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What a piece of a body takes beside its bytes, in HTTP/2.
+const FRAME_BYTES: usize = 16;
+
 /// The client left, or took too little for too long.
 #[derive(Debug, thiserror::Error)]
 #[error("the client left: {0}")]
 pub struct Gone(String);
+
+impl Gone {
+    pub(super) fn new(why: &str) -> Self {
+        Self(why.to_owned())
+    }
+}
 
 impl From<BError> for Gone {
     fn from(error: BError) -> Self {
@@ -61,6 +71,7 @@ async fn write_shared(session: &mut ServerSession, bytes: &[u8]) -> Result<(), G
 pub struct Progress {
     status: AtomicU16,
     sent: AtomicU64,
+    received: AtomicU64,
 }
 
 impl Progress {
@@ -75,6 +86,12 @@ impl Progress {
     pub fn sent(&self) -> u64 {
         self.sent.load(Ordering::Relaxed)
     }
+
+    /// Body bytes received.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
 }
 
 /// A client connection while its request is answered.
@@ -86,6 +103,7 @@ pub struct Client {
     send_rate_min: usize,
     request_id: Option<HeaderValue>,
     progress: Arc<Progress>,
+    allowance: Option<Arc<Allowance>>,
 }
 
 impl Client {
@@ -102,8 +120,65 @@ impl Client {
         // client is still there, and the connection is closed after the answer anyway.
         let watched = session.is_http2() || session.is_body_done();
         let (send_at_once, progress) = Default::default();
-        let request_id = None;
-        Self { session, watched, send_at_once, write_timeout, send_rate_min, request_id, progress }
+        let (request_id, allowance) = (None, None);
+        Self {
+            session,
+            watched,
+            send_at_once,
+            write_timeout,
+            send_rate_min,
+            request_id,
+            progress,
+            allowance,
+        }
+    }
+
+    /// What the bytes of a body are added to that are asked for.
+    pub fn set_allowance(&mut self, allowance: &Arc<Allowance>) {
+        self.allowance = Some(Arc::clone(allowance));
+    }
+
+    /// The length of the request's body, where the request says it.
+    #[must_use]
+    pub fn body_length(&mut self) -> Option<u64> {
+        let head = self.session.req_header();
+        let length = head.headers.get(header::CONTENT_LENGTH);
+        match length.and_then(|length| length.to_str().ok()?.parse().ok()) {
+            None if self.session.is_body_empty() => Some(0),
+            length => length,
+        }
+    }
+
+    /// Says that the body may come, to a client that waits for that.
+    ///
+    /// # Errors
+    /// The client left.
+    pub async fn write_continue(&mut self) -> Result<(), Gone> {
+        let expects = self.session.req_header().headers.get(header::EXPECT);
+        if expects.is_none_or(|expects| !expects.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+            || self.session.is_body_empty()
+        {
+            return Ok(());
+        }
+        let written = timeout(self.write_timeout, self.session.write_continue_response()).await;
+        Ok(written.map_err(|_| Gone::new("it did not take the word to go on in time"))??)
+    }
+
+    /// The next bytes of the request's body; None: that was all.
+    ///
+    /// # Errors
+    /// The client left, or the body broke off.
+    pub async fn read_body(&mut self) -> Result<Option<Bytes>, Gone> {
+        let Some(bytes) = self.session.read_request_body().await? else {
+            // What comes from now on is no body, but news of the client.
+            self.watched = true;
+            return Ok(None);
+        };
+        if let Some(allowance) = &self.allowance {
+            allowance.grant(bytes.len() + FRAME_BYTES);
+        }
+        self.progress.received.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Ok(Some(bytes))
     }
 
     /// What to set as soon as an HTTP/1 connection is not read any more, so that no read flushes it.
@@ -158,6 +233,10 @@ impl Client {
         let status = parts.status;
         if status != StatusCode::NOT_MODIFIED {
             parts.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| body.len().into());
+        }
+        if !self.session.is_http2() && !self.session.is_body_done() {
+            // What is left of the body is not read, so the connection ends with this answer.
+            self.session.set_keepalive(None);
         }
         if let Some(id) = self.request_id.take() {
             parts.headers.insert(REQUEST_ID, id);

@@ -4,16 +4,17 @@ use http::StatusCode;
 use http::request::Parts;
 use prometheus::IntCounter;
 
+use super::answer::Answer;
 use super::check::{Check, storage_vouches};
 use super::client::{Client, Gone};
-use super::storage::{Answer, StorageClient};
+use super::storage::StorageClient;
 use super::{Cut, Source, Transfer, copy};
 use crate::bucket::object::{self, ObjectHead};
 use crate::bucket::{Bucket, Read};
 use crate::conditions::Range;
 use crate::content::ContentId;
-use crate::content::layout::Key;
-use crate::dialect::Outcome;
+use crate::content::layout::{Key, Places};
+use crate::dialect::{Call, Outcome};
 use crate::error::{Error, Kind};
 use crate::gateway::{Download, Storage as _};
 use crate::plan::Route;
@@ -34,6 +35,12 @@ pub enum Undelivered {
     Gone(Gone),
 }
 
+impl From<Gone> for Undelivered {
+    fn from(gone: Gone) -> Self {
+        Self::Gone(gone)
+    }
+}
+
 impl From<Error> for Undelivered {
     fn from(error: Error) -> Self {
         Self::Refused(error)
@@ -50,32 +57,21 @@ pub async fn deliver(
     head: &Parts,
     download: Download,
 ) -> Result<(), Undelivered> {
-    let Download { route, key, call, range, visibility } = download;
+    let Download { route, places, call, range, visibility } = download;
+    let (Call::Download(content) | Call::Describe(content)) = &call else {
+        return Err(Error::Internal("a download without a content".into()).into());
+    };
     let asked = match range {
         Range::Part(part) => Some(part.to_header()),
         Range::Whole | Range::FromStart => None,
     };
-    let checksum = route.trust_storage_checksum;
-    let read = Read { with_body: true, key: &key, range: asked.as_deref(), checksum };
-    let answer = tokio::select! {
+    let found = tokio::select! {
         biased;
-        answer = storage.send(&route.bucket, &read) => answer?,
+        found = find(storage, &route, &places, asked.as_deref(), range) => found?,
         gone = client.gone() => return Err(Undelivered::Gone(gone)),
     };
-    if !matches!(answer.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
-        let mut error = answer.into_error(&route.bucket).await;
-        match &mut error {
-            Error::NotFound(_) => route.bucket.objects.forget(&key),
-            // The client is owed the size (RFC 9110 section 15.5.17), and not every server says it.
-            Error::RangeNotSatisfiable { size: size @ None } => {
-                *size = whole_size(storage, &route.bucket, &key).await;
-            }
-            _ => {}
-        }
-        return Err(error.into());
-    }
-    let (object, portion, answer) = judge(answer, range)?;
-    let (mut check, counter) = choose_check(&route, call.content(), &object, portion);
+    let (object, portion, answer) = found;
+    let (mut check, counter) = choose_check(&route, content, &object, portion);
     let outcome = Outcome::Object { object: &object, portion, visibility };
     let reply = route.dialect.answer(head, &call, &outcome);
     let source = if object.size <= BUFFERED_BYTES_MAX && matches!(check, Check::Digest(_)) {
@@ -105,6 +101,52 @@ pub async fn deliver(
     }
 }
 
+/// Asks storage for the object in one place after the other.
+async fn find(
+    storage: &StorageClient,
+    route: &Route,
+    places: &Places,
+    asked: Option<&str>,
+    range: Range,
+) -> Result<(ObjectHead, Portion, Answer), Error> {
+    let first = get(storage, route, &places.first, asked, range).await;
+    match (first, &places.other) {
+        (Err(Error::NotFound(_)), Some(other)) => get(storage, route, other, asked, range).await,
+        (first, _) => first,
+    }
+}
+
+/// Asks storage for the object in one place. Its bytes are still to be read.
+async fn get(
+    storage: &StorageClient,
+    route: &Route,
+    key: &Key,
+    asked: Option<&str>,
+    range: Range,
+) -> Result<(ObjectHead, Portion, Answer), Error> {
+    let bucket = &route.bucket;
+    let checksum = route.trust_storage_checksum;
+    let read = Read { with_body: true, key, range: asked, checksum };
+    let answer = storage.send(bucket, &read).await?;
+    if !matches!(answer.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
+        let mut error = answer.into_error(bucket).await;
+        match &mut error {
+            Error::NotFound(_) => bucket.objects.forget(key),
+            // The client is owed the size (RFC 9110 section 15.5.17), and not every server says it.
+            Error::RangeNotSatisfiable { size: size @ None } => {
+                *size = whole_size(storage, bucket, key).await;
+            }
+            _ => {}
+        }
+        return Err(error);
+    }
+    let (mut object, portion, answer) = judge(answer, range)?;
+    if route.legacy_tags {
+        storage.add_tag(bucket, key, &mut object).await?;
+    }
+    Ok((object, portion, answer))
+}
+
 /// What the body is held against, and the counter of bodies delivered that way.
 fn choose_check<'r>(
     route: &'r Route,
@@ -116,13 +158,14 @@ fn choose_check<'r>(
     if !is_whole(portion, object.size) {
         return (Check::None, &metrics.partial);
     }
+    let Some(digest) = content.digest() else { return (Check::None, &metrics.opaque) };
     match &object.checksum_sha256 {
         Some(checksum)
-            if route.trust_storage_checksum && storage_vouches(content, checksum.as_bytes()) =>
+            if route.trust_storage_checksum && storage_vouches(digest, checksum.as_bytes()) =>
         {
             (Check::None, &metrics.trusted)
         }
-        _ => (Check::digest(content), &metrics.verified),
+        _ => (Check::digest(digest), &metrics.verified),
     }
 }
 

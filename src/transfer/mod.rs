@@ -3,21 +3,27 @@
 //! A transfer is one loop ([`copy`]) over a [`Transfer`]: head, prefix, source, suffix, check. It
 //! holds one read buffer of 64 KiB, whatever the size of the content.
 
+pub mod answer;
+pub mod body;
 pub mod check;
 pub mod client;
 pub mod download;
+mod failure;
 pub mod idle;
+mod multipart;
 pub mod peer;
+mod sending;
 mod signing;
 pub mod storage;
+pub mod upload;
 
 use bytes::Bytes;
 
 use crate::error::Error;
 use crate::reply::Reply;
+use answer::Answer;
 use check::Check;
 use client::{Client, Gone};
-use storage::Answer;
 
 /// Everything one answer with a body is made of.
 pub struct Transfer {

@@ -3,62 +3,68 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use pingora::connectors::{ConnectorOptions, TransportConnector};
 use pingora::http::RequestHeader;
 use pingora::protocols::http::v1::client::HttpSession;
 use pingora::upstreams::peer::{Peer as _, PeerOptions};
 use pingora::{BError, ErrorType};
-use prometheus::Histogram;
 use tokio::time::timeout;
 
+use super::answer::Answer;
+use super::failure::Failure;
 use super::idle::IdleConnections;
 use super::peer::StoragePeer;
-use crate::bucket::object;
-use crate::bucket::{Bucket, Signed, answer};
+use super::sending::Sending;
+use crate::bucket::{Bucket, Signed};
 use crate::config::{Limits, Timeouts};
 use crate::error::{Error, Kind};
 
-/// How much of an error's body is read for its code, and to keep the connection.
-const ERROR_BYTES_MAX: usize = 16 * 1024;
+/// How long storage may take to say whether it wants a body, before it is sent unasked.
+const CONTINUE_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// Interim answers (1xx) taken before the final one.
 const INTERIM_ANSWERS_MAX: usize = 4;
 
-/// Sends requests. Shared by all requests of a process.
+/// Sends requests. Shared by all requests of a process; clones share their connections.
+#[derive(Clone)]
 pub struct StorageClient {
     connector: Arc<TransportConnector>,
-    idle: Arc<IdleConnections>,
+    pub(super) idle: Arc<IdleConnections>,
     options: Arc<PeerOptions>,
-    first_byte: Duration,
-    read: Duration,
-    idle_life: Duration,
+    pub(super) first_byte: Duration,
+    pub(super) read: Duration,
+    pub(super) idle_life: Duration,
 }
 
-/// The head of an answer, and the way to its body.
-pub struct Answer {
-    session: Box<HttpSession>,
-    destination: u64,
-    idle: Arc<IdleConnections>,
-    idle_life: Duration,
-    remaining: u64,
-    began: Instant,
-    body_seconds: Histogram,
-    refusal: Option<Refusal>,
+/// The body of a request to storage.
+#[derive(Clone, Copy)]
+pub(super) enum Body<'b> {
+    /// All of it; empty: there is none.
+    Whole(&'b [u8]),
+    /// What comes when storage says that it wants it.
+    Later,
 }
 
-/// The body of an answer that is not the content, as far as it was read.
-struct Refusal {
-    body: Vec<u8>,
-    is_whole: bool,
+/// How far a request got.
+pub(super) enum Exchange {
+    /// Storage answered.
+    Answered(Answer),
+    /// Storage waits for the body.
+    Continue(Sending),
 }
 
-/// Some bytes of a body.
-pub struct Chunk<'a> {
-    /// The bytes; never empty.
-    pub bytes: &'a [u8],
-    /// Whether they end the body.
-    pub is_last: bool,
+impl Exchange {
+    /// The answer to a request that was sent whole.
+    ///
+    /// # Errors
+    /// Storage waits for more, which there is not.
+    pub(super) fn into_answer(self) -> Result<Answer, Error> {
+        match self {
+            Self::Answered(answer) => Ok(answer),
+            Self::Continue(_) => Err(Error::Internal("a request without its answer".into())),
+        }
+    }
 }
 
 impl StorageClient {
@@ -97,10 +103,11 @@ impl StorageClient {
         }
     }
 
-    /// Sends a signed request without a body and reads the head of the answer, whatever its status.
+    /// Sends a signed request, and reads the head of the answer, whatever its status. Where the body
+    /// comes later, storage is asked whether it wants it.
     ///
     /// A reused connection that turns out to be dead before the first byte costs one retry, on a
-    /// new connection; GET and HEAD may be repeated.
+    /// new connection: whatever is sent here may be repeated.
     ///
     /// # Errors
     /// No address, no connection, or no answer in time.
@@ -108,11 +115,12 @@ impl StorageClient {
         &self,
         bucket: &Bucket,
         signed: &Signed,
-    ) -> Result<Answer, Error> {
+        body: Body<'_>,
+    ) -> Result<Exchange, Error> {
         let mut peer = self.peer(signed)?;
         if let Some(stream) = self.idle.take(peer.reuse_hash()) {
             let session = HttpSession::new_with_options(stream, &peer);
-            match self.exchange(bucket, session, &peer, signed).await {
+            match self.exchange(bucket, session, &peer, signed, body).await {
                 Err(failure) if failure.is_dead_connection() => {
                     bucket.metrics.retries.inc();
                 }
@@ -126,7 +134,7 @@ impl StorageClient {
             session = self.connect(bucket, &peer).await;
         }
         let result = match session {
-            Ok(session) => self.exchange(bucket, session, &peer, signed).await,
+            Ok(session) => self.exchange(bucket, session, &peer, signed, body).await,
             Err(failure) => Err(failure),
         };
         result.map_err(|failure| failure.counted(bucket))
@@ -154,7 +162,8 @@ impl StorageClient {
         mut session: HttpSession,
         peer: &StoragePeer,
         signed: &Signed,
-    ) -> Result<Answer, Failure> {
+        body: Body<'_>,
+    ) -> Result<Exchange, Failure> {
         let began = Instant::now();
         session.read_timeout = Some(self.first_byte);
         session.write_timeout = Some(self.read);
@@ -163,30 +172,56 @@ impl StorageClient {
             .write_request_header(Box::new(head))
             .await
             .map_err(|error| Failure::of("sending", error))?;
-        // One timer over all reads: storage must not stretch a head byte by byte.
-        timeout(self.first_byte, read_final_head(&mut session))
-            .await
-            .map_err(|_| Failure::Timeout)?
-            .map_err(|error| Failure::of("reading the answer", error))?;
+        let mut is_early = false;
+        match body {
+            Body::Whole([]) => {}
+            Body::Whole(bytes) => {
+                let sent = send_body(&mut session, bytes).await;
+                is_early = sent.is_err();
+                // Storage may have said why it does not want it, before it closed.
+                if let Err(failure) = sent
+                    && !matches!(
+                        timeout(self.first_byte, read_final_head(&mut session)).await,
+                        Ok(Ok(()))
+                    )
+                {
+                    return Err(failure);
+                }
+            }
+            Body::Later => match timeout(CONTINUE_WAIT_MAX, session.read_response()).await {
+                // Some servers do not know the question (RFC 9110 section 10.1.1).
+                Err(_) => {
+                    return Ok(Exchange::Continue(Sending::new(session, self, peer)));
+                }
+                Ok(Err(error)) => return Err(Failure::of("reading the answer", error)),
+                Ok(Ok(_)) if session.get_status() == Some(StatusCode::CONTINUE) => {
+                    return Ok(Exchange::Continue(Sending::new(session, self, peer)));
+                }
+                Ok(Ok(_)) => is_early = true,
+            },
+        }
+        if !is_early {
+            // One timer over all reads: storage must not stretch a head byte by byte.
+            timeout(self.first_byte, read_final_head(&mut session))
+                .await
+                .map_err(|_| Failure::Timeout)?
+                .map_err(|error| Failure::of("reading the answer", error))?;
+        }
         session.read_timeout = Some(self.read);
         bucket.metrics.head_seconds.observe(began.elapsed().as_secs_f64());
-
-        let status = session.get_status().ok_or(Failure::Timeout)?;
-        bucket.metrics.answers(status).inc();
-        Ok(Answer {
-            session: Box::new(session),
-            destination: peer.reuse_hash(),
-            idle: Arc::clone(&self.idle),
-            idle_life: self.idle_life,
-            remaining: 0,
-            began: Instant::now(),
-            body_seconds: bucket.metrics.body_seconds.clone(),
-            refusal: None,
-        })
+        Ok(Exchange::Answered(Answer::new(session, self, peer, bucket, is_early)))
     }
 }
 
-async fn read_final_head(session: &mut HttpSession) -> Result<(), BError> {
+async fn send_body(session: &mut HttpSession, bytes: &[u8]) -> Result<(), Failure> {
+    let sent = async {
+        session.write_body(bytes).await?;
+        session.finish_body().await
+    };
+    sent.await.map(drop).map_err(|error| Failure::of("sending the body", error))
+}
+
+pub(super) async fn read_final_head(session: &mut HttpSession) -> Result<(), BError> {
     for _ in 0..INTERIM_ANSWERS_MAX {
         session.read_response().await?;
         // 101 ends HTTP on this connection (RFC 9110 section 15.2.2): nothing after it may be read as
@@ -200,19 +235,6 @@ async fn read_final_head(session: &mut HttpSession) -> Result<(), BError> {
     pingora::Error::e_explain(ErrorType::InvalidHTTPHeader, "too many interim answers")
 }
 
-/// Whether the body ended within the limit; what was read of it is in `body` either way.
-async fn read_error_body(session: &mut HttpSession, body: &mut Vec<u8>) -> bool {
-    loop {
-        match session.read_body_ref().await {
-            Ok(Some(bytes)) if body.len() + bytes.len() <= ERROR_BYTES_MAX => {
-                body.extend_from_slice(bytes);
-            }
-            Ok(None) => return true,
-            Ok(Some(_)) | Err(_) => return false,
-        }
-    }
-}
-
 fn request_head(signed: &Signed) -> Result<RequestHeader, BError> {
     let (mut parts, ()) = http::Request::new(()).into_parts();
     parts.method = signed.method.clone();
@@ -221,145 +243,4 @@ fn request_head(signed: &Signed) -> Result<RequestHeader, BError> {
     let mut head = RequestHeader::from(parts);
     head.set_raw_path(signed.target.as_bytes())?;
     Ok(head)
-}
-
-// === impl Answer ===
-
-impl Answer {
-    /// The status.
-    #[must_use]
-    pub fn status(&self) -> StatusCode {
-        self.session.get_status().unwrap_or(StatusCode::BAD_GATEWAY)
-    }
-
-    /// The headers.
-    #[must_use]
-    pub fn headers(&self) -> &HeaderMap {
-        static NONE: std::sync::LazyLock<HeaderMap> = std::sync::LazyLock::new(HeaderMap::new);
-        self.session.resp_header().map_or(&NONE, |head| &head.headers)
-    }
-
-    /// Announces how many bytes of body are to be read; call it once before [`Answer::chunk`].
-    ///
-    /// # Errors
-    /// The answer has another length, or none: without one, nobody could tell the end of the body
-    /// from a broken connection.
-    pub fn expect(&mut self, length: u64) -> Result<(), Error> {
-        let declared = object::content_length(self.headers());
-        if declared != Some(length) {
-            let detail = match declared {
-                None => "storage answered without a length".to_owned(),
-                Some(other) => format!("storage announced {other} bytes instead of {length}"),
-            };
-            return Err(Error::storage(Kind::StorageFailed, detail));
-        }
-        self.remaining = length;
-        Ok(())
-    }
-
-    /// The next bytes of the body; None after the last.
-    ///
-    /// # Errors
-    /// The body ended early, stalled, or the connection broke.
-    pub async fn chunk(&mut self) -> Result<Option<Chunk<'_>>, Error> {
-        if self.remaining == 0 {
-            return Ok(None);
-        }
-        let read = self.session.read_body_ref().await;
-        match read.map_err(|error| Failure::of("reading the body", error).into_error())? {
-            Some(bytes) => {
-                self.remaining =
-                    self.remaining.checked_sub(bytes.len() as u64).ok_or_else(|| {
-                        Error::storage(Kind::StorageFailed, "the body is longer than announced")
-                    })?;
-                Ok(Some(Chunk { bytes, is_last: self.remaining == 0 }))
-            }
-            None => Err(Error::storage(Kind::StorageFailed, "the body ended early")),
-        }
-    }
-
-    /// Turns an answer that is not the content into an error, and keeps its connection where the
-    /// body is short and comes within the time of one read.
-    pub async fn into_error(mut self, bucket: &Bucket) -> Error {
-        self.read_refusal().await;
-        let body = self.refusal.as_ref().map_or(&[][..], |refusal| &refusal.body);
-        let error = self.classify(bucket, body);
-        self.discard().await;
-        error
-    }
-
-    /// Reads the body of an answer that is not the content, once and within limits.
-    pub(super) async fn read_refusal(&mut self) -> &[u8] {
-        if self.refusal.is_none() {
-            let mut body = Vec::new();
-            let limit = self.session.read_timeout.unwrap_or(Duration::MAX);
-            // One timer over all reads: nobody watches the client meanwhile, and storage must not
-            // stretch a refusal byte by byte.
-            let whole = timeout(limit, read_error_body(&mut self.session, &mut body)).await;
-            self.refusal = Some(Refusal { body, is_whole: matches!(whole, Ok(true)) });
-        }
-        self.refusal.as_ref().map_or(&[], |refusal| &refusal.body)
-    }
-
-    /// Ends an answer whose content nobody wants. Was its body too long, too slow, or broken, the
-    /// connection goes.
-    pub(super) async fn discard(self) {
-        if self.refusal.as_ref().is_none_or(|refusal| refusal.is_whole) {
-            self.release().await;
-        }
-    }
-
-    fn classify(&self, bucket: &Bucket, body: &[u8]) -> Error {
-        answer::error(self.status(), self.headers(), body, bucket.forbidden_means)
-    }
-
-    /// Gives the connection back to the pool, if its body was read to the end; else it is closed.
-    pub async fn release(mut self) {
-        self.body_seconds.observe(self.began.elapsed().as_secs_f64());
-        self.session.respect_keepalive();
-        let Self { session, destination, idle, idle_life, .. } = self;
-        if let Some(stream) = session.reuse().await {
-            idle.put(destination, stream, idle_life);
-        }
-    }
-}
-
-/// What went wrong between us and storage, before there was an answer.
-enum Failure {
-    Timeout,
-    Broken { doing: &'static str, error: BError },
-}
-
-impl Failure {
-    fn of(doing: &'static str, error: BError) -> Self {
-        Self::Broken { doing, error }
-    }
-
-    /// Whether the other side had closed before it saw the request.
-    fn is_dead_connection(&self) -> bool {
-        use ErrorType::{ConnectionClosed, ReadError, WriteError};
-        matches!(self, Self::Broken { error, .. }
-            if matches!(error.etype(), ConnectionClosed | ReadError | WriteError))
-    }
-
-    /// The error of a request that got no answer.
-    fn counted(self, bucket: &Bucket) -> Error {
-        bucket.metrics.unanswered.inc();
-        self.into_error()
-    }
-
-    fn into_error(self) -> Error {
-        use ErrorType::{ConnectTimedout, ReadTimedout, TLSHandshakeTimedout, WriteTimedout};
-        match self {
-            Self::Timeout => Error::storage(Kind::StorageTimeout, "no answer in time"),
-            Self::Broken { doing, error } => {
-                let late = matches!(
-                    error.etype(),
-                    ConnectTimedout | ReadTimedout | TLSHandshakeTimedout | WriteTimedout
-                );
-                let kind = if late { Kind::StorageTimeout } else { Kind::StorageFailed };
-                Error::Storage { kind, detail: doing.into(), source: Some(error) }
-            }
-        }
-    }
 }

@@ -27,12 +27,16 @@ fn example(kind: Kind) -> Error {
         Kind::IssuerUnavailable => Error::IssuerUnavailable(SECRET.into()),
         Kind::MethodNotAllowed => Error::MethodNotAllowed { allow: "GET, HEAD" },
         Kind::NotFound => Error::NotFound(SECRET.into()),
+        Kind::PayloadTooLarge => Error::PayloadTooLarge { limit: 7 },
         Kind::PreconditionFailed => Error::PreconditionFailed,
         Kind::RangeNotSatisfiable => Error::RangeNotSatisfiable { size: Some(7) },
         Kind::StorageBusy
         | Kind::StorageFailed
         | Kind::StorageTimeout
         | Kind::StorageUnavailable => Error::storage(kind, SECRET),
+        Kind::TenantDisabled | Kind::TenantOverLimit | Kind::TenantPaused | Kind::TenantUnpaid => {
+            Error::Suspended(kind)
+        }
     }
 }
 

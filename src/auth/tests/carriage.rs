@@ -102,3 +102,26 @@ fn a_token_has_at_most_16_kib() {
         assert_kind(&policy, &sized(size).unwrap(), Kind::CredentialMalformed, "too long");
     }
 }
+
+#[test]
+fn a_password_is_a_token_only_where_the_dialect_says_so() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    let token = Forge::new(Key::Es256).sign();
+    let basic = |pair: String| format!("Basic {}", STANDARD.encode(pair));
+    let outcome = |value: &str, carriage| {
+        let head = head("/", &[value]);
+        let outcome = run_with(&policy_of_all_keys(), &head, carriage, at(NOW));
+        outcome.map(|_| ()).map_err(|error| error.kind())
+    };
+    for user in ["", "anybody", "a b"] {
+        let value = basic(format!("{user}:{token}"));
+        assert_eq!(outcome(&value, Carriage::BearerOrBasic), Ok(()));
+        assert_eq!(outcome(&value, Carriage::Bearer), Err(Kind::CredentialMissing));
+    }
+    assert_eq!(outcome(&format!("Bearer {token}"), Carriage::BearerOrBasic), Ok(()));
+    for value in [basic(token.clone()), "Basic ====".to_owned(), basic(format!("{token}:"))] {
+        let refused = outcome(&value, Carriage::BearerOrBasic);
+        assert_eq!(refused, Err(Kind::CredentialMalformed), "{value}");
+    }
+}

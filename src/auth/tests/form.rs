@@ -125,8 +125,7 @@ fn numbers_of_every_size_reach_the_rules() {
                 && claims.negative + 1 == -1 && claims.huge > 1e29";
     let policy = Policy::jwt(
         vec![issuer(Keyring::jwks(forge::jwks(&Key::ASYMMETRIC).as_bytes()).unwrap())],
-        None,
-        Rule::compile(rule).unwrap(),
+        Rules::reading(Rule::compile(rule).unwrap()),
         Arc::new(VerdictMemory::new(0, Metrics::new().verdict_memory())),
     );
     let token = Forge::new(Key::Es256)

@@ -16,8 +16,8 @@ impl Remembering {
     }
 
     fn policy(&self, read: &str) -> Policy {
-        let read = Rule::compile(read).unwrap();
-        Policy::jwt(vec![Arc::clone(&self.issuer)], None, read, Arc::clone(&self.memory))
+        let rules = Rules::reading(Rule::compile(read).unwrap());
+        Policy::jwt(vec![Arc::clone(&self.issuer)], rules, Arc::clone(&self.memory))
     }
 
     /// Hits and misses so far.
@@ -97,14 +97,14 @@ fn what_one_issuer_signed_is_nothing_to_another() {
     let token = Forge::new(Key::Es256).sign();
     assert_eq!(outcome(&setup.policy("true"), &token, NOW), Ok(()));
 
-    let read = || Rule::compile("true").unwrap();
+    let rules = || Rules::reading(Rule::compile("true").unwrap());
     let memory = || Arc::clone(&setup.memory);
     let keys = |key| Keyring::jwks(forge::jwks(&[key]).as_bytes()).unwrap();
     let other_keys = vec![issuer(keys(Key::Es384))];
-    let policy = Policy::jwt(other_keys, None, read(), memory());
+    let policy = Policy::jwt(other_keys, rules(), memory());
     assert_eq!(outcome(&policy, &token, NOW), Err(Kind::CredentialRefused), "rotated keys");
     let other_audience = vec![issuer_for("other", keys(Key::Es256))];
-    let policy = Policy::jwt(other_audience, None, read(), memory());
+    let policy = Policy::jwt(other_audience, rules(), memory());
     assert_eq!(outcome(&policy, &token, NOW), Err(Kind::CredentialRefused), "another audience");
     assert_eq!(setup.counts(), (0, 3));
 }
@@ -115,8 +115,8 @@ fn tokens_of_every_issuer_are_remembered() {
     let metrics = Metrics::new().verdict_memory();
     let memory = Arc::new(VerdictMemory::new(8, metrics.clone()));
     let issuers = vec![issuer(keys(Key::Es384)), issuer(keys(Key::Es256))];
-    let read = Rule::compile("true").unwrap();
-    let policy = Policy::jwt(issuers, None, read, Arc::clone(&memory));
+    let rules = Rules::reading(Rule::compile("true").unwrap());
+    let policy = Policy::jwt(issuers, rules, Arc::clone(&memory));
     for key in [Key::Es384, Key::Es256] {
         let token = Forge::new(key).sign();
         assert_eq!(outcome(&policy, &token, NOW), Ok(()));

@@ -16,7 +16,9 @@ use std::time::{Duration, SystemTime};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 
-use super::{Grant, Issuer, Keyring, Policy, Rule, VerdictMemory, authorize};
+use super::{
+    Carriage, Grant, Issuer, Keyring, Policy, Rule, Rules, VerdictMemory, Writing, authorize,
+};
 use crate::error::{Error, Kind};
 use crate::telemetry::Metrics;
 use forge::{Forge, Key};
@@ -44,8 +46,7 @@ fn policy(issuers: impl IntoIterator<Item = Arc<Issuer>>) -> Policy {
     let issuers = issuers.into_iter().collect();
     Policy::jwt(
         issuers,
-        None,
-        Rule::compile("true").unwrap(),
+        Rules::reading(Rule::compile("true").unwrap()),
         Arc::new(VerdictMemory::new(0, Metrics::new().verdict_memory())),
     )
 }
@@ -66,15 +67,21 @@ fn head(uri: &str, authorization: &[&str]) -> Parts {
 fn run(
     policy: &Policy,
     head: &Parts,
-    query_parameter: Option<&str>,
+    query_parameter: Option<&'static str>,
     now: SystemTime,
 ) -> Result<Grant, Error> {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(authorize(
-        policy,
-        head,
-        query_parameter,
-        now,
-    ))
+    let carriage = query_parameter.map_or(Carriage::Bearer, Carriage::BearerOrQuery);
+    run_with(policy, head, carriage, now)
+}
+
+fn run_with(
+    policy: &Policy,
+    head: &Parts,
+    carriage: Carriage,
+    now: SystemTime,
+) -> Result<Grant, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(authorize(policy, head, carriage, now))
 }
 
 /// The outcome for a token in the header, at a time in seconds.
@@ -99,7 +106,7 @@ fn nothing_secret_is_printed() {
     let keyring = Keyring::hs256(secret.as_bytes()).unwrap();
     let rule = Rule::compile("claims.nobody == 'x'").unwrap();
     let memory = Arc::new(VerdictMemory::new(8, Metrics::new().verdict_memory()));
-    let policy = Policy::jwt(vec![issuer(keyring)], None, rule, memory);
+    let policy = Policy::jwt(vec![issuer(keyring)], Rules::reading(rule), memory);
     let token = Forge::new(Key::Secret(secret.as_bytes())).sign();
 
     let error = run(&policy, &head("/", &[&format!("bearer {token}")]), None, at(NOW)).unwrap_err();

@@ -3,10 +3,14 @@ use serde_json::{Value, json};
 use super::*;
 
 fn policy_with(tenant: Option<&str>, read: &str) -> Policy {
+    let rule = |text| Rule::compile(text).unwrap();
+    policy_of(Rules { tenant: tenant.map(rule), ..Rules::reading(rule(read)) })
+}
+
+fn policy_of(rules: Rules) -> Policy {
     Policy::jwt(
         vec![issuer(Keyring::jwks(forge::jwks(&[Key::EdDsa]).as_bytes()).unwrap())],
-        tenant.map(|text| Rule::compile(text).unwrap()),
-        Rule::compile(read).unwrap(),
+        rules,
         Arc::new(VerdictMemory::new(8, Metrics::new().verdict_memory())),
     )
 }
@@ -99,7 +103,14 @@ fn the_tenant_rule_names_a_key_segment() {
     for name in ["", ".", "..", "../t-b", "t-a/../t-b", "t-a/", "t\\a", "t\0", "t\r\nX: y", &long] {
         assert_kind(&policy, &token(name), Kind::Forbidden, name);
     }
-    for data in [json!(1), json!(true), json!(["t-a"]), json!({"tenant": "t-a"})] {
+    for data in [
+        json!(1),
+        json!(true),
+        json!([]),
+        json!(["t-a", 1]),
+        json!(["t-a", "a/b"]),
+        json!({"tenant": "t-a"}),
+    ] {
         let what = data.to_string();
         assert_kind(&policy, &token(data), Kind::Forbidden, &what);
     }
@@ -203,7 +214,7 @@ fn strange_programs_end_in_an_answer() {
         for rule in compiled {
             let memory = Arc::new(VerdictMemory::new(0, Metrics::new().verdict_memory()));
             let keyring = Keyring::jwks(forge::jwks(&[Key::EdDsa]).as_bytes()).unwrap();
-            let policy = Policy::jwt(vec![issuer(keyring)], None, rule, memory);
+            let policy = Policy::jwt(vec![issuer(keyring)], Rules::reading(rule), memory);
             let outcome = judge(&policy, &token("x"), NOW).map(|_| ());
             assert!(matches!(outcome, Ok(()) | Err(Kind::Forbidden)));
         }
@@ -244,5 +255,87 @@ fn hostile_claims_end_in_an_answer() {
             let outcome = judge(&policy_with(None, rule), &token, NOW).map(|_| ());
             assert!(matches!(outcome, Ok(()) | Err(Kind::Forbidden)), "{rule}");
         }
+    }
+}
+
+/// A policy with these rules for writers.
+fn writers(write: Option<&str>, isolate: Option<&str>) -> Policy {
+    let rule = |text| Rule::compile(text).unwrap();
+    let (write, isolate) = (write.map(rule), isolate.map(rule));
+    policy_of(Rules { write, isolate, ..Rules::reading(rule("true")) })
+}
+
+fn writing(policy: &Policy, token: &str) -> Writing {
+    judge(policy, token, NOW).unwrap().writing().clone()
+}
+
+#[test]
+fn a_token_may_be_good_for_several_tenants() {
+    let policy = policy_with(Some("claims.data"), "true");
+    let grant = judge(&policy, &token(json!(["t-a", "t-b"])), NOW).unwrap();
+    let names: Vec<_> = grant.tenants().iter().map(|tenant| tenant.as_str()).collect();
+    assert_eq!(names, ["t-a", "t-b"]);
+    assert_eq!(grant.tenant(), None, "nobody chose");
+    let one = judge(&policy, &token(json!(["t-a"])), NOW).unwrap();
+    assert_eq!(one.tenant().map(|tenant| tenant.as_str()), Some("t-a"));
+
+    let policy = policy_with(Some("claims.data.filter(t, t != 'x').map(t, t + '-1')"), "true");
+    let grant = judge(&policy, &token(json!(["a", "x", "b"])), NOW).unwrap();
+    let names: Vec<_> = grant.tenants().iter().map(|tenant| tenant.as_str()).collect();
+    assert_eq!(names, ["a-1", "b-1"]);
+
+    let many: Vec<_> = (0..257).map(|number| format!("t-{number}")).collect();
+    let policy = policy_with(Some("claims.data"), "true");
+    assert_kind(&policy, &token(many), Kind::Forbidden, "too many");
+}
+
+#[test]
+fn who_may_write_and_where() {
+    let main = token(json!({"repository": "acme/web", "ref": "refs/heads/main"}));
+    let pull = token(json!({"repository": "acme/web", "ref": "refs/pull/1/merge"}));
+    let other = token(json!({"repository": "acme/web", "ref": "refs/pull/2/merge"}));
+    let nobody = token(json!({"repository": 7, "ref": ""}));
+    let bare = token("nothing of that");
+    let rule = "claims.data.repository == 'acme/web' && claims.data.ref == 'refs/heads/main'";
+
+    let readers = writers(None, None);
+    let trusted_only = writers(Some(rule), None);
+    for token in [&main, &pull, &nobody, &bare] {
+        assert_eq!(writing(&readers, token), Writing::Refused);
+        let expected = if *token == main { Writing::Shared } else { Writing::Refused };
+        assert_eq!(writing(&trusted_only, token), expected);
+    }
+
+    let isolating = writers(Some(rule), Some("claims.data.ref"));
+    assert_eq!(writing(&isolating, &main), Writing::Shared);
+    let Writing::Isolated(first) = writing(&isolating, &pull) else { panic!("not isolated") };
+    let Writing::Isolated(second) = writing(&isolating, &other) else { panic!("not isolated") };
+    assert_ne!(first, second);
+    assert_eq!(writing(&isolating, &pull), Writing::Isolated(first));
+    // A namespace that everybody could have, or none at all.
+    assert_eq!(writing(&isolating, &nobody), Writing::Refused);
+    assert_eq!(writing(&isolating, &bare), Writing::Refused);
+    // Nobody is trusted, and everybody is isolated.
+    assert!(matches!(
+        writing(&writers(None, Some("claims.data.ref")), &main),
+        Writing::Isolated(_)
+    ));
+}
+
+#[test]
+fn what_one_route_grants_is_nothing_to_another_with_the_same_token() {
+    let token = token(json!({"ref": "refs/heads/main"}));
+    let keyring = Keyring::jwks(forge::jwks(&[Key::EdDsa]).as_bytes()).unwrap();
+    let issuer = issuer(keyring);
+    let memory = Arc::new(VerdictMemory::new(8, Metrics::new().verdict_memory()));
+    let rule = |text: &str| Rule::compile(text).unwrap();
+    let policy = |write: &str| {
+        let rules = Rules { write: Some(rule(write)), ..Rules::reading(rule("true")) };
+        Policy::jwt(vec![Arc::clone(&issuer)], rules, Arc::clone(&memory))
+    };
+    let (may, may_not) = (policy("true"), policy("false"));
+    for _ in 0..2 {
+        assert_eq!(writing(&may, &token), Writing::Shared);
+        assert_eq!(writing(&may_not, &token), Writing::Refused);
     }
 }

@@ -1,5 +1,6 @@
 //! `casgate dev`: the gateway with an embedded S3 server, in one process and one folder.
 
+mod configuration;
 pub mod folder;
 mod samples;
 
@@ -16,6 +17,7 @@ use tokio::net::TcpListener;
 
 use super::serve::Addresses;
 use super::{check, dev_s3, fail, jwt, serve};
+use crate::content::digest::Sha256Digest;
 use crate::plan::Plan;
 use crate::telemetry::{Metrics, log};
 use folder::Folder;
@@ -27,8 +29,6 @@ pub const FOLDER: &str = ".casgate-dev";
 const BUCKET: &str = "casgate";
 const REGION: &str = "us-east-1";
 const TENANT: &str = "acme";
-const LAYOUT: &str = "{tenant}/sha256:{hex}";
-const STREAM_PATH: &str = "/stream/download/";
 
 /// The demo's token outlives a day of trying things out.
 const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
@@ -58,7 +58,10 @@ pub(super) fn execute(arguments: &Arguments) -> ExitCode {
 struct Demo {
     folder: Folder,
     endpoint: String,
+    /// A token to read with.
     token: String,
+    /// A token to read and write with.
+    writer: String,
     samples: Samples,
 }
 
@@ -76,17 +79,22 @@ async fn start(arguments: &Arguments) -> io::Result<()> {
     );
     let server = tokio::spawn(server);
 
-    let yaml = configuration(&folder, &endpoint, arguments);
+    let yaml = configuration::yaml(&folder, &endpoint, arguments.listen);
     let file = folder.join("gateway.yaml");
     std::fs::write(&file, &yaml)?;
     let metrics = Arc::new(Metrics::new());
     let plan = compile(&file, &metrics)?;
     let log = log::start(plan.log.level);
     let samples = samples::store(&plan, TENANT).await.map_err(io::Error::other)?;
-    let claims: Map<_, _> = [("org".to_owned(), json!(TENANT))].into_iter().collect();
-    let token = jwt::mint(folder.jwt_secret(), claims, TOKEN_TTL, SystemTime::now())
-        .map_err(io::Error::other)?;
-    let demo = Demo { folder, endpoint, token, samples };
+    let mint = |scope: &str| {
+        let claims = [("org".to_owned(), json!(TENANT)), ("scope".to_owned(), json!(scope))];
+        let claims: Map<_, _> = claims.into_iter().collect();
+        jwt::mint(folder.jwt_secret(), claims, TOKEN_TTL, SystemTime::now())
+            .map_err(io::Error::other)
+    };
+    let token = mint("artifacts:read")?;
+    let writer = mint("artifacts:read artifacts:write")?;
+    let demo = Demo { folder, endpoint, token, writer, samples };
     let announce = |addresses: &Addresses| {
         let text = match arguments.json {
             true => format!("{}\n", demo.to_json(addresses)),
@@ -108,60 +116,6 @@ fn compile(file: &Path, metrics: &Metrics) -> io::Result<Plan> {
     })
 }
 
-/// The demo's configuration: one bucket, one issuer, the same content redirected and streamed.
-fn configuration(folder: &Folder, endpoint: &str, arguments: &Arguments) -> String {
-    // JSON strings are YAML strings, so a path can hold anything.
-    let file = |name: &str| json!(folder.join(name)).to_string();
-    let route = |path: &str, delivery: &str| {
-        format!(
-            r#"
-  - path: {path}
-    dialect: {{ chainloop: {{}} }}
-    bucket: demo
-    layout: "{LAYOUT}"
-    delivery: {delivery}
-    auth:
-      jwt:
-        issuers: [demo]
-        tenant: claims.org
-        read: "'artifacts:read' in claims.scope.split(' ')""#
-        )
-    };
-    format!(
-        r#"# Written by `casgate dev` at every start.
-listen: ["{listen}"]
-admin: 127.0.0.1:0
-buckets:
-  demo:
-    bucket: {BUCKET}
-    region: {REGION}
-    endpoint: {endpoint}
-    credentials:
-      static:
-        access_key_id: {{ file: {access_key_id} }}
-        secret_access_key: {{ file: {secret_access_key} }}
-issuers:
-  demo:
-    iss: {issuer}
-    audience: [{audience}]
-    keys: {{ hs256: {{ file: {jwt_secret} }} }}
-routes:{redirect}{stream}
-log: {{ access: {access}, level: {level} }}
-shutdown: {{ delay: 0s, drain: 20s }}
-"#,
-        listen = arguments.listen,
-        access_key_id = file("access_key_id"),
-        secret_access_key = file("secret_access_key"),
-        jwt_secret = file("jwt_secret"),
-        issuer = jwt::ISSUER,
-        audience = jwt::AUDIENCE,
-        redirect = route("/download/", "redirect"),
-        stream = route(STREAM_PATH, "stream"),
-        access = true,
-        level = "warn",
-    )
-}
-
 impl Demo {
     fn to_json(&self, addresses: &Addresses) -> serde_json::Value {
         json!({
@@ -179,14 +133,21 @@ impl Demo {
                 "digest": self.samples.large.digest(),
                 "size": self.samples.large.bytes.len(),
             },
-            "stream_path": STREAM_PATH,
-            "layout": LAYOUT,
+            "stream_path": configuration::STREAM_PATH,
+            "layout": configuration::LAYOUT,
+            "turborepo": {
+                "team": TENANT,
+                "token": self.writer,
+                "read_only_token": self.token,
+            },
         })
     }
 
     fn instructions(&self, addresses: &Addresses) -> String {
         let url = addresses.url().unwrap_or_default();
         let token = &self.token;
+        let (stream, layout) = (configuration::STREAM_PATH, configuration::LAYOUT);
+        let writer = &self.writer;
         let (small, large) = (self.samples.small.digest(), self.samples.large.digest());
         format!(
             "\
@@ -194,7 +155,7 @@ casgate serves {url} (admin: {admin})
 
 S3 server   {endpoint}  region {REGION}  bucket {BUCKET}
             access key {access}  secret key {secret}
-            an artifact's key: {LAYOUT}, the tenant being the token's `org`
+            an artifact's key: {layout}, the tenant being the token's `org`
 Token       {token}
             another one: {program} jwt --dir {folder} --claim org={TENANT} --ttl 1h
 
@@ -202,13 +163,28 @@ Chainloop, by redirect (20 MiB):
   curl -fL -o sample.bin -H 'Authorization: Bearer {token}' '{url}/download/{large}'
 
 Chainloop, streamed and verified (20 MiB):
-  curl -f -o sample.bin -H 'Authorization: Bearer {token}' '{url}{STREAM_PATH}{large}'
+  curl -f -o sample.bin -H 'Authorization: Bearer {token}' '{url}{stream}{large}'
 
 The same with a small text:
   curl -fL -H 'Authorization: Bearer {token}' '{url}/download/{small}'
 
+Build caches. A token that may write:
+            {writer}
+Turborepo   TURBO_API={url}/turbo  TURBO_TEAM={TENANT}  TURBO_TOKEN=<token>
+  curl -f -X PUT -d hello -H 'Authorization: Bearer {writer}' '{url}/turbo/v8/artifacts/0a1b2c3d4e5f6071?slug={TENANT}'
+  curl -f -H 'Authorization: Bearer {token}' '{url}/turbo/v8/artifacts/0a1b2c3d4e5f6071?slug={TENANT}'
+Nx          NX_SELF_HOSTED_REMOTE_CACHE_SERVER={url}/nx  NX_SELF_HOSTED_REMOTE_CACHE_ACCESS_TOKEN=<token>
+  curl -f -X PUT -d hello -H 'Authorization: Bearer {writer}' '{url}/nx/v1/cache/12345678901234567890'
+Bazel       --remote_cache={url}/bazel  --remote_header='Authorization=Bearer <token>'
+  curl -f -X PUT -d hello -H 'Authorization: Bearer {writer}' '{url}/bazel/cas/{hello}'
+Gradle      the HttpBuildCache {url}/gradle/ with any user name and the token as password
+  curl -f -X PUT -d hello -u 'gradle:{writer}' '{url}/gradle/0a1b2c3d4e5f60718293a4b5c6d7e8f9'
+sccache     SCCACHE_WEBDAV_ENDPOINT={url}/sccache  SCCACHE_WEBDAV_TOKEN=<token>
+  curl -f -X PUT -d hello -H 'Authorization: Bearer {writer}' '{url}/sccache/a/b/c/abc0'
+
 Ctrl-C stops; the next start finds everything again.
 ",
+            hello = Sha256Digest::of(b"hello"),
             admin = addresses.admin_url().unwrap_or_default(),
             endpoint = self.endpoint,
             access = self.folder.access_key_id(),

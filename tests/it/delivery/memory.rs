@@ -24,6 +24,10 @@ impl Storage for Counting {
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok(ObjectHead { size: 1, ..ObjectHead::default() })
     }
+
+    async fn stat_with_tag(&self, bucket: &Bucket, key: &Key) -> Result<ObjectHead, Error> {
+        self.stat(bucket, key).await
+    }
 }
 
 /// Asks for a redirect at that time; returns how often storage was asked so far.

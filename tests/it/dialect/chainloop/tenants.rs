@@ -60,7 +60,7 @@ async fn a_tenant_is_one_segment_of_the_key() {
         json!("b\r\n"),
         json!("x".repeat(256)),
         json!(7),
-        json!(["b"]),
+        json!(["b", "/b"]),
         json!(null),
     ] {
         let response = gateway.get(&content.path(), &of(org.clone())).await;

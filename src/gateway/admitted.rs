@@ -1,0 +1,195 @@
+//! A call that was granted: what is asked of storage, and what is made of it.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::join_all;
+use http::request::Parts;
+
+use super::{Download, Storage, Upload, Verdict};
+use crate::auth::Grant;
+use crate::bucket::object::ObjectHead;
+use crate::conditions::{self, Precondition, Range};
+use crate::content::ContentId;
+use crate::content::layout::Key;
+use crate::dialect::{Call, Outcome};
+use crate::error::Error;
+use crate::plan::{Delivery, Route};
+use crate::reply::{self, Portion, Visibility};
+
+/// Objects of one call that storage is asked for at the same time.
+const STATS_AT_ONCE: usize = 16;
+
+/// A call and the proof that it may be answered.
+pub(super) struct Admitted<'a> {
+    pub(super) route: &'a Arc<Route>,
+    pub(super) head: &'a Parts,
+    pub(super) call: Call,
+    pub(super) grant: Grant,
+    pub(super) now: SystemTime,
+}
+
+impl Admitted<'_> {
+    /// Answers the call, or says which bytes to move.
+    pub(super) async fn answer(self, storage: &impl Storage) -> Result<Verdict, Error> {
+        match &self.call {
+            Call::Download(content) | Call::Describe(content) => {
+                let content = content.clone();
+                self.read(storage, &content).await
+            }
+            Call::Store(content, _) => {
+                let key = self.route.layout.writable_key(&self.grant, content)?;
+                self.route.check_uploads()?;
+                let (route, call) = (Arc::clone(self.route), self.call);
+                Ok(Verdict::Upload(Box::new(Upload { route, key, call })))
+            }
+            Call::Find(contents) => {
+                let found = self.find(storage, contents).await?;
+                Ok(self.reply(&Outcome::Found(&found)))
+            }
+            Call::About(_) => {
+                let tenants = &self.route.tenants;
+                Ok(self.reply(&Outcome::Granted { grant: &self.grant, tenants }))
+            }
+            Call::Preflight => Ok(self.reply(&Outcome::Preflight)),
+        }
+    }
+
+    async fn read(self, storage: &impl Storage, content: &ContentId) -> Result<Verdict, Error> {
+        let etag = content.etag();
+        if let Some(etag) = &etag {
+            match conditions::precondition(&self.head.headers, etag) {
+                Precondition::Failed => return Err(Error::PreconditionFailed),
+                Precondition::ClientHasIt if !self.route.revalidate => {
+                    return Ok(self.not_modified());
+                }
+                Precondition::ClientHasIt | Precondition::NoneMayExist => {
+                    self.object(storage, content).await?;
+                    return Ok(self.not_modified());
+                }
+                Precondition::Proceed => {}
+            }
+        }
+        let redirected_from = match (&self.call, self.route.delivery) {
+            (Call::Describe(_), _) => {
+                let (_, object) = self.object(storage, content).await?;
+                return Ok(self.describe(&object));
+            }
+            (_, Delivery::Stream) => return self.download(content, etag.as_deref()),
+            (_, Delivery::Redirect) => 0,
+            (_, Delivery::RedirectFrom(size)) => size,
+        };
+        let (key, object) = self.object(storage, content).await?;
+        if object.size < redirected_from || !self.route.dialect.may_redirect(&object) {
+            return self.download(content, etag.as_deref());
+        }
+        self.redirect(content, &key, &object).await
+    }
+
+    /// What everybody may have, everybody's caches may keep.
+    fn visibility(&self) -> Visibility {
+        if self.grant.is_open() { Visibility::Public } else { Visibility::Private }
+    }
+
+    /// The object and where it is, from memory or from storage.
+    async fn object(
+        &self,
+        storage: &impl Storage,
+        content: &ContentId,
+    ) -> Result<(Key, Arc<ObjectHead>), Error> {
+        let places = self.route.layout.places(&self.grant, content)?;
+        let first = self.object_at(storage, content, &places.first).await;
+        match (first, places.other) {
+            (Ok(object), _) => Ok((places.first, object)),
+            (Err(Error::NotFound(_)), Some(other)) => {
+                let object = self.object_at(storage, content, &other).await?;
+                Ok((other, object))
+            }
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn object_at(
+        &self,
+        storage: &impl Storage,
+        content: &ContentId,
+        key: &Key,
+    ) -> Result<Arc<ObjectHead>, Error> {
+        let bucket = &self.route.bucket;
+        // What a name stands for today says nothing of tomorrow, if it is no digest.
+        if content.digest().is_none() {
+            let object = match self.route.legacy_tags {
+                true => storage.stat_with_tag(bucket, key).await?,
+                false => storage.stat(bucket, key).await?,
+            };
+            return Ok(Arc::new(object));
+        }
+        if !self.route.revalidate
+            && let Some(object) = bucket.objects.recall(key, self.now)
+        {
+            return Ok(object);
+        }
+        let object = Arc::new(storage.stat(bucket, key).await?);
+        bucket.objects.remember(key.clone(), Arc::clone(&object), self.now);
+        Ok(object)
+    }
+
+    /// The objects of several contents. One that is not there is no error.
+    async fn find(
+        &self,
+        storage: &impl Storage,
+        contents: &[ContentId],
+    ) -> Result<Vec<Option<ObjectHead>>, Error> {
+        let mut found = Vec::with_capacity(contents.len());
+        for some in contents.chunks(STATS_AT_ONCE) {
+            let asked = some.iter().map(|content| self.object(storage, content));
+            for answer in join_all(asked).await {
+                found.push(match answer {
+                    Ok((_, object)) => Some(Arc::unwrap_or_clone(object)),
+                    Err(Error::NotFound(_)) => None,
+                    Err(error) => return Err(error),
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    fn reply(&self, outcome: &Outcome<'_>) -> Verdict {
+        Verdict::Reply(self.route.dialect.answer(self.head, &self.call, outcome))
+    }
+
+    fn not_modified(&self) -> Verdict {
+        self.reply(&Outcome::NotModified(self.visibility()))
+    }
+
+    fn describe(&self, object: &ObjectHead) -> Verdict {
+        // A range on HEAD is ignored (RFC 9110 section 14.2 defines it for GET only).
+        let portion = Portion::Whole;
+        self.reply(&Outcome::Object { object, portion, visibility: self.visibility() })
+    }
+
+    fn download(self, content: &ContentId, etag: Option<&str>) -> Result<Verdict, Error> {
+        // Parts of what can be other bytes by then would not fit one another.
+        let range = etag.map_or(Range::Whole, |etag| conditions::range(&self.head.headers, etag));
+        let visibility = self.visibility();
+        let places = self.route.layout.places(&self.grant, content)?;
+        let (route, call) = (Arc::clone(self.route), self.call);
+        Ok(Verdict::Download(Box::new(Download { route, places, call, range, visibility })))
+    }
+
+    async fn redirect(
+        &self,
+        content: &ContentId,
+        key: &Key,
+        object: &ObjectHead,
+    ) -> Result<Verdict, Error> {
+        let disposition = reply::disposition(object, content);
+        let (bucket, ttl) = (&self.route.bucket, self.route.redirect_ttl);
+        let url = bucket.presign_download(key, &disposition, ttl, self.now).await?;
+        let granted = self
+            .grant
+            .expires()
+            .map_or(Duration::MAX, |end| end.duration_since(self.now).unwrap_or_default());
+        Ok(self.reply(&Outcome::Redirect { url: &url.url, life: url.life.min(granted) }))
+    }
+}

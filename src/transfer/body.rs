@@ -1,0 +1,112 @@
+//! The body of a client's request.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::client::{Client, Gone};
+use super::download::Undelivered;
+use crate::error::Error;
+
+/// How much of a body there may be, and how slowly it may come.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// The most bytes.
+    pub bytes_max: u64,
+    /// Bytes per second that the client must send on average, while it is waited for.
+    pub rate_min: usize,
+    /// What it may be late.
+    pub grace: Duration,
+}
+
+/// A body that is being read.
+pub struct Body<'c> {
+    client: &'c mut Client,
+    pace: Pace,
+    received: u64,
+    /// For as long as the client was waited for.
+    waited: Duration,
+    /// What was read and not taken.
+    ahead: Bytes,
+}
+
+impl<'c> Body<'c> {
+    /// The body of the request that the client has sent the head of.
+    pub fn new(client: &'c mut Client, pace: Pace) -> Self {
+        let (received, waited, ahead) = Default::default();
+        Self { client, pace, received, waited, ahead }
+    }
+
+    /// Tells a client that waits for it to send the body (RFC 9110 section 10.1.1).
+    ///
+    /// # Errors
+    /// The client left.
+    pub async fn ask_for_it(&mut self) -> Result<(), Gone> {
+        self.client.write_continue().await
+    }
+
+    /// The next bytes; never empty. None: that was all, and it came whole. Cancellation loses
+    /// nothing.
+    ///
+    /// # Errors
+    /// The client left, ended the body too early, is too slow, or sends too much.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Undelivered> {
+        if !self.ahead.is_empty() {
+            return Ok(Some(std::mem::take(&mut self.ahead)));
+        }
+        loop {
+            let due = Duration::from_secs(self.received / self.pace.rate_min.max(1) as u64);
+            let patience = (self.pace.grace + due).saturating_sub(self.waited);
+            let began = Instant::now();
+            let read = timeout(patience, self.client.read_body()).await;
+            self.waited += began.elapsed();
+            let read = read.map_err(|_| Gone::new("it sends too little for too long"))??;
+            let Some(bytes) = read else { return Ok(None) };
+            self.received += bytes.len() as u64;
+            if self.received > self.pace.bytes_max {
+                return Err(Error::PayloadTooLarge { limit: self.pace.bytes_max }.into());
+            }
+            if !bytes.is_empty() {
+                return Ok(Some(bytes));
+            }
+        }
+    }
+
+    /// Reads until `buffer` holds `length` bytes or the body has ended; whether it goes on.
+    ///
+    /// # Errors
+    /// As [`Body::chunk`].
+    pub async fn fill(&mut self, buffer: &mut Vec<u8>, length: usize) -> Result<bool, Undelivered> {
+        while let Some(mut bytes) = self.chunk().await? {
+            let room = length - buffer.len();
+            if bytes.len() > room {
+                self.ahead = bytes.split_off(room);
+            }
+            reserve(buffer, bytes.len(), length);
+            buffer.extend_from_slice(&bytes);
+            if !self.ahead.is_empty() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Reads the rest and throws it away.
+    ///
+    /// # Errors
+    /// As [`Body::chunk`].
+    pub async fn discard(&mut self) -> Result<(), Undelivered> {
+        while self.chunk().await?.is_some() {}
+        Ok(())
+    }
+}
+
+/// Makes room for some bytes more. A vector by itself would take up to twice what it may hold.
+fn reserve(buffer: &mut Vec<u8>, more: usize, length_max: usize) {
+    let needed = buffer.len() + more;
+    if needed > buffer.capacity() {
+        let capacity = (buffer.capacity() * 2).clamp(needed, length_max.max(needed));
+        buffer.reserve_exact(capacity - buffer.len());
+    }
+}

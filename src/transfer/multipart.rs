@@ -1,0 +1,127 @@
+//! One multipart upload (AWS, "Uploading and copying objects using multipart upload").
+
+use std::sync::Arc;
+
+use super::answer::Answer;
+use super::storage::StorageClient;
+use super::upload::{DOCUMENT_BYTES_MAX, judge};
+use crate::bucket::Bucket;
+use crate::bucket::object::Annotations;
+use crate::bucket::write::{self, PARTS_MAX, Part, Step, UploadId, Write, Written, part_list};
+use crate::content::layout::WritableKey;
+use crate::error::{Error, with_causes};
+
+/// An upload that storage has begun. Dropped before it is complete, it is aborted in the
+/// background; what that misses is found by the sweep
+/// ([`control`](crate::bucket::control)).
+pub(super) struct Multipart {
+    target: Option<Target>,
+    parts: Vec<Part>,
+    once: bool,
+}
+
+/// What is uploaded to.
+struct Target {
+    storage: StorageClient,
+    bucket: Arc<Bucket>,
+    key: WritableKey,
+    upload: UploadId,
+}
+
+impl Multipart {
+    /// Begins an upload. With `once`, an object that is there at its end stays.
+    pub(super) async fn create(
+        storage: StorageClient,
+        bucket: Arc<Bucket>,
+        key: WritableKey,
+        annotations: &Annotations,
+        once: bool,
+    ) -> Result<Self, Error> {
+        let step = Step::Create { annotations };
+        let answer = storage.send_write(&bucket, &Write { key: &key, step }, &[]).await?;
+        let status = answer.status();
+        let document = answer.into_document(DOCUMENT_BYTES_MAX).await?;
+        write::judge(&step, status, &document)?;
+        let upload = UploadId::read(&document)?;
+        bucket.metrics.multipart_begun.inc();
+        let target = Some(Target { storage, bucket, key, upload });
+        Ok(Self { target, parts: Vec::new(), once })
+    }
+
+    fn target(&self) -> Result<&Target, Error> {
+        self.target.as_ref().ok_or(Error::Internal("an upload went on after its end".into()))
+    }
+
+    /// Stores the next part. All but the last have the same size.
+    pub(super) async fn add(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let target = self.target()?;
+        let number = self.parts.len() as u64 + 1;
+        if number > PARTS_MAX {
+            let limit = PARTS_MAX * bytes.len() as u64;
+            return Err(Error::PayloadTooLarge { limit });
+        }
+        let step = Step::Part { upload: &target.upload, number, length: bytes.len() as u64 };
+        let answer = target.send(step, bytes).await?;
+        let part = Part::read(number, answer.headers());
+        judge(&step, answer).await?;
+        self.parts.push(part?);
+        Ok(())
+    }
+
+    /// Makes the parts an object. Whatever storage says, nothing else is left of the upload.
+    pub(super) async fn complete(mut self) -> Result<Written, Error> {
+        let target = self.target()?;
+        let list = part_list(&self.parts);
+        let length = list.len() as u64;
+        let step = Step::Complete { upload: &target.upload, length, once: self.once };
+        let completed = match target.send(step, list.as_bytes()).await {
+            Ok(answer) => judge(&step, answer).await,
+            Err(error) => Err(error),
+        };
+        if matches!(completed, Ok(Written::Stored)) {
+            self.target = None;
+        } else {
+            self.abort().await;
+        }
+        completed
+    }
+
+    /// Ends the upload without an object.
+    pub(super) async fn abort(mut self) {
+        if let Some(target) = self.target.take() {
+            target.abort().await;
+        }
+    }
+}
+
+impl Drop for Multipart {
+    fn drop(&mut self) {
+        if let Some(target) = self.target.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(async move { target.abort().await });
+        }
+    }
+}
+
+impl Target {
+    async fn send(&self, step: Step<'_>, body: &[u8]) -> Result<Answer, Error> {
+        self.storage.send_write(&self.bucket, &Write { key: &self.key, step }, body).await
+    }
+
+    async fn abort(&self) {
+        let step = Step::Abort { upload: &self.upload };
+        let aborted = match self.send(step, &[]).await {
+            Ok(answer) => judge(&step, answer).await,
+            Err(error) => Err(error),
+        };
+        match aborted {
+            Ok(_) => self.bucket.metrics.multipart_aborted.inc(),
+            Err(error) => {
+                let (bucket, key) = (&self.bucket.name, self.key.key().as_str());
+                let error = with_causes(&error);
+                tracing::warn!(bucket, key, error, "a multipart upload was left unfinished");
+            }
+        }
+    }
+}

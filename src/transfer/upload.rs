@@ -1,0 +1,313 @@
+//! One upload: from the client's body to one object in storage, or to none.
+//!
+//! What has a length goes straight through, as one request: the client's bytes are on their way to
+//! storage while others still come. What has none is collected up to the size of a part; if that
+//! was all, it is one request again, and else a multipart upload, of which one part at a time is in
+//! memory. Storage makes an object of a body only when it has all of it, so that a client that
+//! leaves leaves nothing behind.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::answer::Answer;
+use super::body::{Body, Pace};
+use super::check::Check;
+use super::client::{Client, Gone};
+use super::download::{BUFFERED_BYTES_MAX, Undelivered};
+use super::multipart::Multipart;
+use super::signing::Ask;
+use super::storage::{self, Exchange, StorageClient};
+use crate::bucket::object::Annotations;
+use crate::bucket::write::{self, PUT_BYTES_MAX, Step, Write, Written};
+use crate::config::{Limits, Timeouts};
+use crate::content::ContentId;
+use crate::dialect::{Call, Outcome};
+use crate::error::{Error, Kind};
+use crate::gateway::Upload;
+use crate::plan::Route;
+
+/// How much of the body of an answer to a write is looked at.
+pub(super) const DOCUMENT_BYTES_MAX: usize = 16 * 1024;
+
+/// What all uploads of a process have in common.
+#[derive(Clone)]
+pub struct Uploads {
+    part_size: usize,
+    /// A permit for each part that may be in memory.
+    memory: Arc<Semaphore>,
+    parts_max: usize,
+    /// How long an upload waits for memory.
+    patience: Duration,
+    rate_min: usize,
+    grace: Duration,
+    time_max: Duration,
+}
+
+impl Uploads {
+    /// Bounds on uploads. Those of `earlier` that are under way count where the memory is the same.
+    #[must_use]
+    pub fn new(limits: &Limits, timeouts: &Timeouts, earlier: Option<&Self>) -> Self {
+        let bytes = |size: bytesize::ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
+        let part_size = bytes(limits.upload_part_size).max(1);
+        let parts_max = (bytes(limits.upload_memory) / part_size).clamp(1, Semaphore::MAX_PERMITS);
+        let memory = earlier
+            .filter(|earlier| earlier.parts_max == parts_max && earlier.part_size == part_size)
+            .map_or_else(|| Arc::new(Semaphore::new(parts_max)), |it| Arc::clone(&it.memory));
+        Self {
+            part_size,
+            memory,
+            parts_max,
+            patience: timeouts.storage_first_byte,
+            rate_min: bytes(limits.receive_rate_min),
+            grace: timeouts.header,
+            time_max: timeouts.upload,
+        }
+    }
+
+    /// How a body of at most so many bytes may come.
+    #[must_use]
+    pub const fn pace(&self, bytes_max: u64) -> Pace {
+        Pace { bytes_max, rate_min: self.rate_min, grace: self.grace }
+    }
+
+    /// Room for one part in memory.
+    async fn room(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let permit = timeout(self.patience, Arc::clone(&self.memory).acquire_owned()).await;
+        permit.ok().and_then(Result::ok).ok_or_else(|| {
+            Error::storage(Kind::StorageBusy, "no memory for another upload in time")
+        })
+    }
+}
+
+/// Receives an upload.
+///
+/// # Errors
+/// See [`Undelivered`]; there is no object then that was not there before, unless it was storage
+/// that did not say how it ended.
+pub async fn receive(
+    client: &mut Client,
+    storage: &StorageClient,
+    uploads: &Uploads,
+    upload: &Upload,
+) -> Result<Outcome<'static>, Undelivered> {
+    let Call::Store(content, annotations) = &upload.call else {
+        return Err(Error::Internal("an upload that stores nothing".into()).into());
+    };
+    let limit = upload.route.upload_size;
+    let length = client.body_length();
+    if length.is_some_and(|length| length > limit) {
+        return Err(Error::PayloadTooLarge { limit }.into());
+    }
+    let body = Body::new(client, uploads.pace(limit));
+    let check = Check::of(content);
+    let receiving = Receiving { storage, uploads, upload, content, annotations, body, check };
+    let written = timeout(uploads.time_max, receiving.run(length)).await;
+    let written = written.map_err(|_| Gone::new("it takes too long with its upload"))?;
+    let metrics = &upload.route.metrics;
+    Ok(match written? {
+        Written::Stored => {
+            metrics.stored.inc();
+            upload.route.bucket.objects.forget(upload.key.key());
+            Outcome::Stored
+        }
+        Written::AlreadyThere => {
+            metrics.kept.inc();
+            Outcome::AlreadyThere
+        }
+    })
+}
+
+/// An upload in the making.
+pub(super) struct Receiving<'u> {
+    pub(super) storage: &'u StorageClient,
+    uploads: &'u Uploads,
+    pub(super) upload: &'u Upload,
+    content: &'u ContentId,
+    pub(super) annotations: &'u Annotations,
+    pub(super) body: Body<'u>,
+    pub(super) check: Check,
+}
+
+impl Receiving<'_> {
+    async fn run(mut self, length: Option<u64>) -> Result<Written, Undelivered> {
+        match length {
+            Some(length) if length <= BUFFERED_BYTES_MAX => {
+                self.body.ask_for_it().await?;
+                let mut bytes = Vec::new();
+                self.body.fill(&mut bytes, BUFFERED_BYTES_MAX as usize).await?;
+                self.put(&bytes).await
+            }
+            Some(length) if length <= PUT_BYTES_MAX => self.stream(length).await,
+            _ => self.collect().await,
+        }
+    }
+
+    fn route(&self) -> &Route {
+        &self.upload.route
+    }
+
+    fn write<'w>(&'w self, step: Step<'w>) -> Write<'w> {
+        Write { key: &self.upload.key, step }
+    }
+
+    fn put_step(&self, length: u64) -> Step<'_> {
+        let once = self.route().write_once;
+        let digest = self.content.digest();
+        Step::Put { length, annotations: self.annotations, digest, once }
+    }
+
+    /// Stores a body that is in memory.
+    async fn put(&mut self, bytes: &[u8]) -> Result<Written, Undelivered> {
+        self.check.update(bytes);
+        self.finish_check()?;
+        let step = self.put_step(bytes.len() as u64);
+        let answer =
+            self.storage.send_write(&self.route().bucket, &self.write(step), bytes).await?;
+        Ok(judge(&step, answer).await?)
+    }
+
+    /// The bytes a client sends are not those it names: its mistake, unlike that of storage.
+    pub(super) fn finish_check(&mut self) -> Result<(), Error> {
+        self.check.finish().map_err(|_| {
+            self.upload.route.metrics.mismatched.inc();
+            Error::InvalidRequest("the body does not have the digest that is its name".into())
+        })
+    }
+
+    /// Passes a body on as it comes.
+    async fn stream(mut self, length: u64) -> Result<Written, Undelivered> {
+        let storage = self.storage;
+        let route = Arc::clone(&self.upload.route);
+        let bucket = &route.bucket;
+        let (key, content, annotations) = (&self.upload.key, self.content, self.annotations);
+        let step =
+            Step::Put { length, annotations, digest: content.digest(), once: route.write_once };
+        let write = Write { key, step };
+        let exchange = storage.send_ask(bucket, Ask::Write(&write), storage::Body::Later).await?;
+        let mut sending = match exchange {
+            Exchange::Continue(sending) => sending,
+            Exchange::Answered(answer) => return self.refused(&step, answer).await,
+        };
+        self.body.ask_for_it().await?;
+        let mut sent = 0;
+        let failure = loop {
+            let chunk = tokio::select! {
+                biased;
+                () = sending.interrupted() => break None,
+                chunk = self.body.chunk() => chunk?,
+            };
+            let Some(chunk) = chunk else {
+                return Err(Gone::new("the body is shorter than announced").into());
+            };
+            sent += chunk.len() as u64;
+            self.check.update(&chunk);
+            if sent == length {
+                // Without the last bytes, storage makes no object of it.
+                self.finish_check()?;
+            }
+            if let Err(failure) = sending.write(&chunk).await {
+                break Some(failure);
+            }
+            if sent == length {
+                let answer = sending.finish(bucket).await?;
+                return Ok(judge(&step, answer).await?);
+            }
+        };
+        let answer = sending.into_answer(bucket, failure).await?;
+        self.refused(&step, answer).await
+    }
+
+    /// What an answer means that came before the body was sent. One that is no refusal to the client
+    /// waits for the rest of its body.
+    async fn refused(mut self, step: &Step<'_>, answer: Answer) -> Result<Written, Undelivered> {
+        match judge(step, answer).await? {
+            Written::AlreadyThere => {
+                self.body.ask_for_it().await?;
+                self.body.discard().await?;
+                Ok(Written::AlreadyThere)
+            }
+            Written::Stored => {
+                let detail = "storage did not wait for the body";
+                Err(Error::storage(Kind::StorageFailed, detail).into())
+            }
+        }
+    }
+
+    /// Stores a body of which nobody knows how long it is, or that is too long for one request.
+    async fn collect(mut self) -> Result<Written, Undelivered> {
+        let _room = self.uploads.room().await?;
+        self.body.ask_for_it().await?;
+        let part_size = self.uploads.part_size;
+        let mut part = Vec::new();
+        if !self.body.fill(&mut part, part_size).await? {
+            return self.put(&part).await;
+        }
+        let route = self.route();
+        if route.write_once && !route.bucket.fitness.completes_once() {
+            let error = Error::PayloadTooLarge { limit: part_size as u64 };
+            return Err(error.into());
+        }
+        let storage = self.storage.clone();
+        let bucket = Arc::clone(&route.bucket);
+        let key = self.upload.key.clone();
+        let once = route.write_once;
+        let mut multipart = Multipart::create(storage, bucket, key, self.annotations, once).await?;
+        let parts = self.store_parts(&mut multipart, part).await;
+        match parts {
+            Ok(()) => Ok(multipart.complete().await?),
+            Err(error) => {
+                multipart.abort().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn store_parts(
+        &mut self,
+        multipart: &mut Multipart,
+        mut part: Vec<u8>,
+    ) -> Result<(), Undelivered> {
+        loop {
+            self.check.update(&part);
+            multipart.add(&part).await?;
+            part.clear();
+            let goes_on = self.body.fill(&mut part, self.uploads.part_size).await?;
+            if !goes_on {
+                self.check.update(&part);
+                self.finish_check()?;
+                return Ok(multipart.add(&part).await?);
+            }
+        }
+    }
+}
+
+/// What the answer to a write means.
+pub(super) async fn judge(step: &Step<'_>, answer: Answer) -> Result<Written, Error> {
+    let status = answer.status();
+    let document = answer.into_document(DOCUMENT_BYTES_MAX).await?;
+    write::judge(step, status, &document)
+}
+
+/// Reads a small body.
+///
+/// # Errors
+/// See [`Undelivered`].
+pub async fn read_small(
+    client: &mut Client,
+    uploads: &Uploads,
+    bytes_max: usize,
+) -> Result<Bytes, Undelivered> {
+    let limit = bytes_max as u64;
+    if client.body_length().is_some_and(|length| length > limit) {
+        return Err(Error::PayloadTooLarge { limit }.into());
+    }
+    let mut body = Body::new(client, uploads.pace(limit));
+    body.ask_for_it().await?;
+    let mut bytes = Vec::new();
+    body.fill(&mut bytes, bytes_max).await?;
+    Ok(bytes.into())
+}
