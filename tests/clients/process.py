@@ -105,3 +105,10 @@ def casgate(*arguments):
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
     )
+
+
+def tool(package, command):
+    """The path of a command from an npm package, `name@version`, which tests/run installed."""
+    path = Path(os.environ["CASGATE_NPM"]) / package / "node_modules/.bin" / command
+    assert path.exists(), f"{package} is not installed; see the output of npm above"
+    return path

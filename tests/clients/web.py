@@ -24,14 +24,14 @@ class Answer:
         return self.body
 
 
-def request(url, method="GET", **headers):
+def request(url, method="GET", body=None, **headers):
     """Sends the URL's path as it stands, follows nothing. `if_range` becomes `If-Range`."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
     path = (parts.path or "/") + ("?" + parts.query if parts.query else "")
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     try:
-        connection.request(method, path, headers=names)
+        connection.request(method, path, body, headers=names)
         answer = connection.getresponse()
         fields = {name.lower(): value for name, value in answer.getheaders()}
         return Answer(answer.status, fields, answer.read())

@@ -30,3 +30,18 @@ install_python_packages() { # virtual environment, requirements file
     "$1/bin/pip" install --quiet --disable-pip-version-check -r "$2"
     cp "$2" "$1/requirements.txt"
 }
+
+# Installs npm packages, each with its dependencies in a folder of its own, unless they are there.
+install_npm_packages() { # folder, name@version ...
+    local folder=$1 package
+    shift
+    install_packages node:nodejs npm:npm
+    for package in "$@"; do
+        [ ! -e "$folder/$package/installed" ] || continue
+        rm -rf "${folder:?}/$package"
+        mkdir -p "$folder/$package"
+        npm install --silent --ignore-scripts --no-audit --no-fund --prefix "$folder/$package" \
+            "$package" </dev/null
+        touch "$folder/$package/installed"
+    done
+}
