@@ -9,7 +9,7 @@ import time
 import pytest
 from caches import TENANTS, cache_route, issuers, pull_request, token
 from process import eventually
-from turborepo import SIGNING_KEY, VERSIONS, Monorepo, Remote
+from turborepo import FAST_VERSIONS, SIGNING_KEY, VERSIONS, Monorepo, Remote
 
 # What a version says about a refused upload; the eldest says nothing.
 REFUSED = {
@@ -251,3 +251,19 @@ def test_a_checkout_is_linked_to_a_team(url, folder, version):
     run = linked.build(nobody)
     assert "FULL TURBO" in run.output, run.output
     assert linked.built() == first.built()
+
+
+@pytest.mark.parametrize("version", FAST_VERSIONS)
+@pytest.mark.parametrize("path", ["/turbo", "/redirect/turbo"])
+def test_the_demo_is_a_cache(dev, folder, version, path):
+    facts = dev.ready["turborepo"]
+    main = Remote(dev.url + path, facts["token"], facts["team"])
+    reader = Remote(dev.url + path, facts["read_only_token"], facts["team"])
+    monorepo = Monorepo(folder, version)
+    first, again = monorepo.clone(), monorepo.clone()
+    first.build(main)
+    assert "FULL TURBO" in again.build(reader).output
+    assert again.built() == first.built()
+    monorepo.change("lib")
+    monorepo.clone().build(reader)
+    assert monorepo.clone().build(main).cached == (0, 2)
