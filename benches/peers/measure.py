@@ -23,12 +23,25 @@ class Sample:
 
     as_dict = asdict
 
+    @classmethod
+    def of(cls, result, cpu_seconds, requests, *, failed):
+        """From what wrk says."""
+        if not requests:
+            raise SystemExit(f"nothing is answered: {result}")
+        return cls(
+            requests=requests,
+            cpu_microseconds=cpu_seconds * 1e6 / requests,
+            requests_per_second=requests * 1e6 / result["microseconds"],
+            p50_microseconds=result["p50"],
+            p99_microseconds=result["p99"],
+            failed=failed,
+        )
+
 
 def check(contender, object_):
     """Asks once and looks at the answer: a wrong answer can be very cheap."""
     connection = http.client.HTTPConnection("127.0.0.1", contender.port, timeout=30)
-    path = f"{contender.path}sha256:{object_.hex}"
-    connection.request("GET", path, headers=contender.headers)
+    connection.request("GET", contender.path + object_.name, headers=contender.headers)
     answer = connection.getresponse()
     length = len(answer.read())
     connection.close()
@@ -39,31 +52,33 @@ def check(contender, object_):
 
 def load(contender, object_, seconds):
     """Loads a contender for some seconds."""
-    command = ["wrk", "--threads", "1", "--connections", str(object_.connections)]
-    command += ["--duration", f"{seconds}s", "--timeout", "30s", "--script", str(HERE / "load.lua")]
-    for name, value in contender.headers.items():
-        command += ["--header", f"{name}: {value}"]
-    before = contender.program.cpu_seconds()
-    done = subprocess.run(
-        [*command, contender.url(object_)],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=seconds + 60,
-    )
-    cpu = contender.program.cpu_seconds() - before
-    result = json.loads(done.stdout.strip().splitlines()[-1])
+    path = contender.path + object_.name
+    result, cpu = wrk(contender, path, seconds, connections=object_.connections)
     requests = float(result["requests"])
     if object_.size >= MIB and not contender.redirects:
         # wrk stops in the middle of answers, and those were work too.
         requests = result["bytes"] / object_.size
-    if not requests:
-        raise SystemExit(f"{contender.name} answered nothing for {object_.label}")
-    return Sample(
-        requests=requests,
-        cpu_microseconds=cpu * 1e6 / requests,
-        requests_per_second=requests * 1e6 / result["microseconds"],
-        p50_microseconds=result["p50"],
-        p99_microseconds=result["p99"],
-        failed=result["failed"],
+    return Sample.of(result, cpu, requests, failed=result["broken"] + result["refused"])
+
+
+def wrk(contender, path, seconds, *, connections, script=HERE / "load.lua", arguments=()):
+    """Runs wrk with a script; what that says, and the processor time of the contender."""
+    command = ["wrk", "--threads", "1", "--connections", str(connections)]
+    command += ["--duration", f"{seconds}s", "--timeout", "30s", "--script", str(script)]
+    for name, value in contender.headers.items():
+        command += ["--header", f"{name}: {value}"]
+    command += [f"http://127.0.0.1:{contender.port}{path}", "--", *map(str, arguments)]
+    before = contender.program.cpu_seconds()
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=seconds + 60,
+        # Where scripts find each other.
+        cwd=HERE,
     )
+    cpu = contender.program.cpu_seconds() - before
+    if done.returncode:
+        raise SystemExit(f"wrk at {contender.name}:\n{done.stdout}{done.stderr}")
+    return json.loads(done.stdout.strip().splitlines()[-1]), cpu

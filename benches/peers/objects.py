@@ -20,6 +20,11 @@ class Object:
     hex: str = ""
     checksum: str = ""
 
+    @property
+    def name(self):
+        """What it is called in storage and by clients."""
+        return f"sha256:{self.hex}"
+
 
 SIZES = {
     size.label: size
