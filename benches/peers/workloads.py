@@ -1,9 +1,13 @@
 """What there is to measure: each workload's storage, contenders, load and tables."""
 
+import cache
+import cache_measure
 import contenders
 import measure
 import objects
+import turborepo_remote_cache
 from bench import Bench
+from cache_results import CacheResults
 from download_results import DownloadResults
 
 
@@ -43,4 +47,39 @@ class Downloads:
         return {}
 
 
-WORKLOADS = {"downloads": Downloads}
+class Cache:
+    """What builds ask of a remote cache, beside turborepo-remote-cache."""
+
+    programs = ["nginx", "wrk", "node", "npm"]
+    storage = "cache.conf"
+    # JavaScript is compiled as it runs.
+    warm_up_seconds = 5
+
+    def __init__(self, folder, options):
+        turborepo_remote_cache.install()
+        cache.write_objects(folder)
+        self.bench = Bench(folder, options.threads)
+        self.results = CacheResults([mix.label for mix in cache.MIXES])
+
+    def starters(self, binaries):
+        return cache.starters(self.bench, binaries)
+
+    def turns(self, chosen):
+        return [(contender, mix) for mix in cache.MIXES for contender in chosen]
+
+    def check(self, contender, mix):
+        # One look at all kinds of requests is enough.
+        if mix is cache.MIXES[0]:
+            cache_measure.check(contender, self.bench.folder)
+
+    def load(self, contender, mix, seconds):
+        return cache_measure.load(contender, mix, self.bench.folder, seconds)
+
+    def facts(self):
+        return {
+            name: turborepo_remote_cache.version(name)
+            for name in (turborepo_remote_cache.NAME, "@aws-sdk/client-s3")
+        }
+
+
+WORKLOADS = {"downloads": Downloads, "cache": Cache}
