@@ -64,8 +64,7 @@ def start(serve, tmp_path_factory):
     """Starts gateways in front of a storage; returns the address."""
     known = issuers(tmp_path_factory.mktemp("keys"))
     layout = "bazel/{tenant}/{hash}"
-    routes = [cache_route(f"/{delivery}/", "bazel", delivery) for delivery in ("stream", "redirect")]
-    routes = [route | {"layout": layout} for route in routes]
+    routes = [cache_route("/stream/", "bazel", "stream") | {"layout": layout}]
     return lambda storage: serve(storage, routes, issuers=known, tenants=TENANTS).url
 
 
@@ -74,10 +73,9 @@ def url(start, embedded):
     return start(embedded)
 
 
-@pytest.mark.parametrize("delivery", ["stream", "redirect"])
 @pytest.mark.parametrize("credential", [bearer, basic])
-def test_what_was_built_comes_back(url, workspace, delivery, credential):
-    endpoint = f"{url}/{delivery}"
+def test_what_was_built_comes_back(url, workspace, credential):
+    endpoint = f"{url}/stream"
     built, said = workspace.build(*credential(endpoint, token()))
     assert "1 remote cache hit" not in said
     assert "WARNING" not in said, said
