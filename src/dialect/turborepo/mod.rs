@@ -15,6 +15,8 @@ mod answer;
 mod companions;
 mod refusal;
 mod request;
+#[cfg(test)]
+mod tests;
 
 use http::request::Parts;
 

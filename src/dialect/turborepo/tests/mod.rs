@@ -1,0 +1,2 @@
+mod companions;
+mod requests;
