@@ -231,7 +231,8 @@ impl Client {
     pub async fn write_head(&mut self, reply: Reply) -> Result<(), Gone> {
         let (mut parts, body) = reply.into_parts();
         let status = parts.status;
-        if status != StatusCode::NOT_MODIFIED {
+        // RFC 9110 section 8.6: a 204 has none, and that of a 304 would be another's.
+        if status != StatusCode::NOT_MODIFIED && status != StatusCode::NO_CONTENT {
             parts.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| body.len().into());
         }
         if !self.session.is_http2() && !self.session.is_body_done() {
