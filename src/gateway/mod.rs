@@ -153,7 +153,9 @@ async fn admit(
     let grant = auth::authorize(&route.policy, head, dialect.carriage(), now).await?;
     let grant = match call {
         // Of which tenants there are a client can only ask without naming one.
-        Call::About(_) if asked.is_empty() => grant,
+        Call::About(_) if asked.is_empty() => {
+            grant.clone().within(&asked, &route.tenants).unwrap_or(grant)
+        }
         _ => grant.within(&asked, &route.tenants)?,
     };
     *tenant = grant.tenant().cloned();

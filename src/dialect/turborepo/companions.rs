@@ -37,9 +37,7 @@ pub(super) fn tell(topic: &Topic, grant: &Grant, tenants: &Tenants) -> Result<Re
 /// Whether the cache is there for the team. Clients know four words, and none for a payment that is
 /// missing.
 fn availability(grant: &Grant, tenants: &Tenants) -> Result<Value, Kind> {
-    let name = grant.tenant().map(|tenant| tenants.canonical(tenant.as_str()));
-    let suspended = name.and_then(|name| tenants.account(name)?.suspended);
-    let status = match suspended {
+    let status = match tenants.suspended(grant.tenant()) {
         None => "enabled",
         Some(Kind::TenantDisabled) => "disabled",
         Some(Kind::TenantPaused) => "paused",

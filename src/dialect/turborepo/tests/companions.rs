@@ -100,7 +100,7 @@ fn the_cache_is_there_or_not() {
         ("paused", "paused"),
         ("full", "over_limit"),
     ] {
-        let grant = Grant::for_test(&[name], Writing::Refused);
+        let grant = Grant::for_test(&[name], Writing::Refused).within(&[], &directory()).unwrap();
         let expected = (200, json!({ "status": expected }));
         assert_eq!(ask(Topic::Availability, &grant), expected, "{name}");
     }
