@@ -10,7 +10,7 @@ use casgate::plan::Route;
 use casgate::telemetry::Metrics;
 use http::Request;
 
-use crate::support::gateway::{STREAM, compile};
+use crate::support::gateway::{STREAM, Settings, compile};
 
 /// An error of each kind, with everything in it that must not get out.
 fn example(kind: Kind) -> Error {
@@ -59,13 +59,21 @@ fn table(route: &Route) -> String {
     table
 }
 
+/// The routes, by the names of the files.
+const ROUTES: [(&str, &str); 2] = [("chainloop", "/download/"), ("turborepo", "/turbo/")];
+
 #[test]
-fn chainloop() {
+fn each_dialect_has_a_table() {
     let secrets = tempfile::tempdir().unwrap();
-    let yaml = STREAM.yaml("http://127.0.0.1:9", &secrets);
+    let file = "  - { path: /turbo/, dialect: { turborepo: {} }, bucket: store, layout: '{hash}', \
+         auth: open }";
+    let yaml = Settings { file, ..STREAM }.yaml("http://127.0.0.1:9", &secrets);
     let plan = compile(&yaml, &Metrics::new()).unwrap();
-    let actual = table(&plan.routes["/download/"]);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/errors/chainloop.txt");
-    let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(actual == expected, "{} should be\n{actual}", path.display());
+    for (dialect, route) in ROUTES {
+        let actual = table(&plan.routes[route]);
+        let name = format!("tests/it/errors/{dialect}.txt");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(actual == expected, "{} should be\n{actual}", path.display());
+    }
 }

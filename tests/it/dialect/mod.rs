@@ -1,3 +1,4 @@
 //! One folder per protocol.
 
 mod chainloop;
+mod turborepo;
