@@ -3,6 +3,7 @@
 //! | module | question |
 //! | --- | --- |
 //! | [`companions`] | What is told of the caller, the teams, the token and the cache? |
+//! | [`legacy`] | Is a bucket of turborepo-remote-cache served as it is? |
 //! | [`questions`] | What do events, questions for several artifacts, and preflights get? |
 //! | [`reads`] | Do artifacts come back as they were stored, by either delivery? |
 //! | [`refusals`] | What do bad requests, bad tokens and missing artifacts get? |
@@ -10,6 +11,7 @@
 //! | [`writes`] | Is an artifact stored with what was sent with it, by those who may? |
 
 mod companions;
+mod legacy;
 mod questions;
 mod reads;
 mod refusals;
@@ -38,6 +40,7 @@ const META: &str = "x-amz-meta-artifact-";
 /// What tests change of the route and the file, as YAML.
 #[derive(Clone, Copy)]
 struct Cache<'a> {
+    dialect: &'a str,
     delivery: &'a str,
     auth: &'a str,
     layout: &'a str,
@@ -47,17 +50,23 @@ struct Cache<'a> {
 }
 
 /// For the teams in the token, streamed.
-const CACHE: Cache<'static> =
-    Cache { delivery: "stream", auth: TEAMS, layout: "{team}/{hash}", route: "", tenants: "" };
+const CACHE: Cache<'static> = Cache {
+    dialect: "",
+    delivery: "stream",
+    auth: TEAMS,
+    layout: "{team}/{hash}",
+    route: "",
+    tenants: "",
+};
 
 impl Cache<'_> {
     #[track_caller]
     fn before(&self, storage: &Storage) -> Gateway {
-        let Self { delivery, auth, layout, route, tenants } = self;
+        let Self { dialect, delivery, auth, layout, route, tenants } = self;
         let file = format!(
             r"
   - path: /turbo/
-    dialect: {{ turborepo: {{}} }}
+    dialect: {{ turborepo: {{ {dialect} }} }}
     bucket: store
     layout: '{layout}'
     auth: {auth}
