@@ -41,8 +41,9 @@ fn example(kind: Kind) -> Error {
 }
 
 /// Kind, status, headers and body of every refusal of a route.
-fn table(route: &Route) -> String {
-    let (head, ()) = Request::get("/download/x?y").body(()).unwrap().into_parts();
+fn table(route: &Route, method: &str) -> String {
+    let request = Request::builder().method(method).uri("/download/x?y");
+    let (head, ()) = request.body(()).unwrap().into_parts();
     let mut table = String::new();
     for kind in Kind::ALL {
         let error = example(kind);
@@ -52,28 +53,58 @@ fn table(route: &Route) -> String {
         for (name, value) in reply.headers() {
             writeln!(table, "    {name}: {}", value.to_str().unwrap()).unwrap();
         }
-        writeln!(table, "    {}\n", std::str::from_utf8(reply.body()).unwrap()).unwrap();
+        let body = std::str::from_utf8(reply.body()).unwrap();
+        writeln!(table, "    {}\n", body.trim_end()).unwrap();
     }
     table.truncate(table.trim_end().len());
     table.push('\n');
     table
 }
 
-/// The routes, by the names of the files.
-const ROUTES: [(&str, &str); 2] = [("chainloop", "/download/"), ("turborepo", "/turbo/")];
+/// Compares the refusals of a dialect with its file. Those of another method than GET come after
+/// its name.
+#[track_caller]
+fn check(dialect: &str, others: &[&str]) {
+    let secrets = tempfile::tempdir().unwrap();
+    let yaml = Settings { dialect, ..STREAM }.yaml("http://127.0.0.1:9", &secrets);
+    let plan = compile(&yaml, &Metrics::new()).unwrap();
+    let route = &plan.routes["/download/"];
+    let mut actual = table(route, "GET");
+    for method in others {
+        write!(actual, "\n=== {method}\n\n{}", table(route, method)).unwrap();
+    }
+    let file = format!("tests/it/errors/{dialect}.txt");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(actual == expected, "{} should be\n{actual}", path.display());
+}
 
 #[test]
-fn each_dialect_has_a_table() {
-    let secrets = tempfile::tempdir().unwrap();
-    let file = "  - { path: /turbo/, dialect: { turborepo: {} }, bucket: store, layout: '{hash}', \
-         auth: open }";
-    let yaml = Settings { file, ..STREAM }.yaml("http://127.0.0.1:9", &secrets);
-    let plan = compile(&yaml, &Metrics::new()).unwrap();
-    for (dialect, route) in ROUTES {
-        let actual = table(&plan.routes[route]);
-        let name = format!("tests/it/errors/{dialect}.txt");
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
-        let expected = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(actual == expected, "{} should be\n{actual}", path.display());
-    }
+fn bazel() {
+    check("bazel", &["PUT"]);
+}
+
+#[test]
+fn chainloop() {
+    check("chainloop", &[]);
+}
+
+#[test]
+fn gradle() {
+    check("gradle", &["PUT"]);
+}
+
+#[test]
+fn nx() {
+    check("nx", &["PUT"]);
+}
+
+#[test]
+fn sccache() {
+    check("sccache", &["PUT"]);
+}
+
+#[test]
+fn turborepo() {
+    check("turborepo", &[]);
 }

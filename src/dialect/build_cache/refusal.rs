@@ -20,7 +20,7 @@ pub(super) fn of(preset: Preset, head: &Parts, kind: Kind, message: &str) -> Rep
     }
     line.push_str(reason);
     if status == StatusCode::UNAUTHORIZED {
-        line.push_str("; it is looked for in ");
+        line.push_str("; tokens are taken from ");
         line.push_str(preset.token_place());
     }
     text(status, &line)
@@ -133,7 +133,9 @@ fn truth(kind: Kind, message: &str) -> (StatusCode, &str) {
         Kind::CredentialExpired => {
             (StatusCode::UNAUTHORIZED, "the token has expired, or is not good yet")
         }
-        Kind::CredentialMalformed => (StatusCode::UNAUTHORIZED, "the token is not one"),
+        Kind::CredentialMalformed => {
+            (StatusCode::UNAUTHORIZED, "the token does not have the form of one")
+        }
         Kind::CredentialMissing => (StatusCode::UNAUTHORIZED, "there is no token"),
         Kind::CredentialRefused => (StatusCode::UNAUTHORIZED, "the token is not accepted here"),
         Kind::Forbidden => (StatusCode::FORBIDDEN, "the token does not allow this"),

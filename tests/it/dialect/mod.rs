@@ -1,4 +1,5 @@
 //! One folder per protocol.
 
+mod build_cache;
 mod chainloop;
 mod turborepo;

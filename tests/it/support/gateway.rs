@@ -37,6 +37,9 @@ pub(crate) struct Settings<'a> {
     pub(crate) delivery: &'a str,
     pub(crate) auth: &'a str,
     pub(crate) layout: &'a str,
+    /// The name of the route's dialect.
+    pub(crate) dialect: &'a str,
+    /// The settings of the dialect.
     pub(crate) chainloop: &'a str,
     /// More keys of the route, one a line and indented like the others.
     pub(crate) route: &'a str,
@@ -55,6 +58,7 @@ pub(crate) const STREAM: Settings<'static> = Settings {
     delivery: "stream",
     auth: OPEN,
     layout: "sha256:{hex}",
+    dialect: "chainloop",
     chainloop: "",
     route: "",
     bucket: "",
@@ -96,7 +100,7 @@ issuers:
     keys: {{ hs256: {jwt} }}
 routes:
   - path: /download/
-    dialect: {{ chainloop: {{ {chainloop} }} }}
+    dialect: {{ {dialect}: {{ {chainloop} }} }}
     bucket: store
     layout: '{layout}'
     auth: {auth}
@@ -113,6 +117,7 @@ routes:
             issuer = token::ISSUER,
             audience = token::AUDIENCE,
             jwt = file("jwt", token::SECRET),
+            dialect = self.dialect,
             chainloop = self.chainloop,
             layout = self.layout,
             auth = self.auth,
