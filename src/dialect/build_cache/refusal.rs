@@ -33,9 +33,10 @@ fn bent(preset: Preset, head: &Parts, kind: Kind) -> Option<StatusCode> {
     match preset {
         // Every failure is a warning to Bazel, and the build goes on.
         Preset::Bazel => None,
-        Preset::Gradle if is_write => gradle_write(kind),
-        // What is neither 200 nor 404 ends the use of the cache for this build: that is right when
-        // the cache is out of order.
+        // Every failure ends the use of the cache for this build, and so does 413, whatever
+        // `HttpBuildCache` says (`BaseRemoteBuildCacheServiceHandle`): that is right when the cache is
+        // out of order. Those who may not write should not set `push`. To tell them that it was
+        // stored would help them, and deceive all those who think that they may.
         Preset::Gradle => None,
         Preset::Nx if is_read => nx_read(kind),
         Preset::Nx if is_write => nx_write(kind),
@@ -44,12 +45,6 @@ fn bent(preset: Preset, head: &Parts, kind: Kind) -> Option<StatusCode> {
         // To writes, sccache takes every failure alike: it counts it.
         Preset::Sccache => None,
     }
-}
-
-/// 413 is the only status that lets Gradle read on (`HttpBuildCache`): those who may not write have
-/// as little reason to lose their hits as those who write too much.
-fn gradle_write(kind: Kind) -> Option<StatusCode> {
-    (kind == Kind::Forbidden).then_some(StatusCode::PAYLOAD_TOO_LARGE)
 }
 
 /// Nx stops the user's build at everything but 200 and 404 (`HttpRemoteCache::retrieve`). Users can

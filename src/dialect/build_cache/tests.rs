@@ -161,13 +161,6 @@ fn sccache_starts_without_storage() {
 }
 
 #[test]
-fn gradle_reads_on_when_it_may_not_write() {
-    let too_large = with_status(Preset::Gradle, "PUT", "/cache/a", 413);
-    assert_eq!(too_large, ["forbidden", "payload_too_large"]);
-    assert_eq!(with_status(Preset::Gradle, "GET", "/cache/a", 413), ["payload_too_large"]);
-}
-
-#[test]
 fn refusals_are_a_line_of_plain_text() {
     for preset in Preset::ALL {
         for method in ["GET", "PUT", "PROPFIND"] {
