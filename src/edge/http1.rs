@@ -65,10 +65,12 @@ async fn serve_request(
     let request = Request::new(serving, connection, &head);
     let client = Edge::client(session, &plan);
     let (client, ending) = edge.answer(client, &head, &request).await;
-    match ending {
-        Ending::Answered | Ending::Refused(_) => finish(&plan, client).await,
-        Ending::Cut(_) | Ending::Gone(_) => None,
-    }
+    let unread_max = match &ending {
+        Ending::Refused(error) => settle::unread_max(&plan, &head, error),
+        Ending::Answered => plan.limits.drain_size.as_u64(),
+        Ending::Cut(_) | Ending::Gone(_) => return None,
+    };
+    finish(&plan, client, unread_max).await
 }
 
 /// Waits for a request's header and reads it. None: the connection is over, and there is nobody to
@@ -120,11 +122,11 @@ async fn refuse_malformed(
     };
     // The client may be gone; there is nobody else to tell.
     let _ = timeout(plan.timeouts.drain, answer).await;
-    settle::linger(session, plan).await;
+    settle::linger(session, plan, plan.limits.drain_size.as_u64()).await;
 }
 
-/// Ends an answer that was sent whole.
-async fn finish(plan: &Plan, client: Client) -> Option<Box<ServerSession>> {
+/// Ends an answer that was sent whole. Of a body that was not read, at most so many bytes are.
+async fn finish(plan: &Plan, client: Client, unread_max: u64) -> Option<Box<ServerSession>> {
     let mut session = client.into_session();
     // It may have to wait for a client that reads nothing.
     let finished = timeout(plan.timeouts.header, session.finish_body()).await;
@@ -134,6 +136,6 @@ async fn finish(plan: &Plan, client: Client) -> Option<Box<ServerSession>> {
     if session.is_body_done() && session.get_keepalive().is_some() {
         return Some(session);
     }
-    settle::linger(session, plan).await;
+    settle::linger(session, plan, unread_max).await;
     None
 }

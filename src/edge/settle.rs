@@ -1,13 +1,13 @@
 //! After the answer: the log line, the metrics, the rest of the request's body.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http::header;
 use http::request::Parts;
 use pingora::protocols::http::ServerSession;
 use tokio::io::{AsyncReadExt as _, copy, sink};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{Edge, Request, identity};
 use crate::auth::Tenant;
@@ -15,6 +15,9 @@ use crate::error::{Error, Kind, with_causes};
 use crate::plan::Plan;
 use crate::telemetry::access::{Line, microseconds, timestamp};
 use crate::transfer::client::{Gone, Progress};
+
+/// What is read at a time of a body that nobody wants.
+const LINGER_BUFFER_BYTES: usize = 16 * 1024;
 
 /// How a request ended.
 pub(super) enum Ending {
@@ -122,14 +125,52 @@ impl Drop for Open<'_> {
 /// the answer with it.
 ///
 /// Where a body or a next request begins is not asked: the bytes are read and not understood.
-pub(super) async fn linger(mut session: Box<ServerSession>, plan: &Plan) {
+pub(super) async fn linger(mut session: Box<ServerSession>, plan: &Plan, bytes_max: u64) {
+    let drain = plan.timeouts.drain;
     let read = async {
         // It flushes first, and a client that reads nothing would hold it for ever.
-        session.shutdown().await;
-        let ServerSession::H1(session) = *session else { return };
-        let mut bytes = session.into_inner().take(plan.limits.drain_size.as_u64());
-        let _ = copy(&mut bytes, &mut sink()).await;
+        timeout(drain, session.shutdown()).await.ok()?;
+        let ServerSession::H1(session) = *session else { return None };
+        let mut stream = session.into_inner();
+        if bytes_max <= plan.limits.drain_size.as_u64() {
+            let mut bytes = stream.take(bytes_max);
+            return timeout(drain, copy(&mut bytes, &mut sink())).await.ok()?.ok();
+        }
+        let rate_min = plan.limits.receive_rate_min.as_u64().max(1);
+        let (mut taken, mut buffer) = (0, vec![0; LINGER_BUFFER_BYTES]);
+        let began = Instant::now();
+        while taken < bytes_max {
+            let due = began + drain + Duration::from_secs(taken / rate_min);
+            match timeout_at(due, stream.read(&mut buffer)).await.ok()?.ok()? {
+                0 => break,
+                read => taken += read as u64,
+            }
+        }
+        Some(taken)
     };
     // Too slow or too much: the connection ends either way.
-    let _ = timeout(plan.timeouts.drain, read).await;
+    let _ = timeout(plan.timeouts.upload.max(drain), read).await;
+}
+
+/// How much of a body that is not wanted is read after a refusal, in bytes. Some clients write all
+/// of an upload before they look for an answer, and would never see it; those who showed that they
+/// are allowed in may do so.
+pub(super) fn unread_max(plan: &Plan, head: &Parts, error: &Error) -> u64 {
+    let drain_size = plan.limits.drain_size.as_u64();
+    match (error.kind(), plan.route(head.uri.path())) {
+        (
+            Kind::Forbidden
+            | Kind::PayloadTooLarge
+            | Kind::StorageBusy
+            | Kind::StorageFailed
+            | Kind::StorageTimeout
+            | Kind::StorageUnavailable
+            | Kind::TenantDisabled
+            | Kind::TenantOverLimit
+            | Kind::TenantPaused
+            | Kind::TenantUnpaid,
+            Some((route, _)),
+        ) if route.takes_uploads() => route.upload_size.max(drain_size),
+        _ => drain_size,
+    }
 }
