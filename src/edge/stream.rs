@@ -40,8 +40,19 @@ impl Allowance {
 
     /// As many more, unless there is no limit.
     pub fn grant(&self, bytes: usize) {
-        let left = self.left.load(Ordering::Relaxed);
-        self.left.store(left.saturating_add(bytes), Ordering::Relaxed);
+        self.change(|left| left.saturating_add(bytes));
+    }
+
+    fn charge(&self, bytes: usize) {
+        self.change(|left| left.saturating_sub(bytes));
+    }
+
+    /// In one step: a connection reads while requests of its own are answered by other threads, and
+    /// what one of them grants must not be lost.
+    fn change(&self, change: impl Fn(usize) -> usize) {
+        let _ = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            (left != usize::MAX).then(|| change(left))
+        });
     }
 
     /// The header is there: read on.
@@ -211,10 +222,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
             buffer.put_slice(&self.unread.split_to(length));
             Poll::Ready(Ok(()))
         };
-        if left != usize::MAX {
-            let read = buffer.filled().len() - before;
-            self.allowance.left.store(left.saturating_sub(read), Ordering::Relaxed);
-        }
+        self.allowance.charge(buffer.filled().len() - before);
         result
     }
 }
