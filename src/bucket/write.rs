@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, header};
+use memchr::memmem;
 
 use super::credentials::Credentials;
 use super::object::Annotations;
@@ -158,7 +159,14 @@ pub fn judge(step: &Step<'_>, status: StatusCode, document: &[u8]) -> Result<Wri
         return Ok(Written::AlreadyThere);
     }
     if status.is_success() && code.is_empty() {
-        return Ok(Written::Stored);
+        return match step {
+            // The head of this answer comes before the work is done, so it says nothing.
+            Step::Complete { .. } if !is_completed(document) => {
+                let detail = "storage did not say that an upload is complete";
+                Err(Error::storage(Kind::StorageFailed, detail))
+            }
+            _ => Ok(Written::Stored),
+        };
     }
     // A success that is none says so by its code only.
     let status = match (status.is_success(), code) {
@@ -174,6 +182,10 @@ pub fn judge(step: &Step<'_>, status: StatusCode, document: &[u8]) -> Result<Wri
         Error::NotFound(detail) => Error::storage(Kind::StorageFailed, detail),
         error => error,
     })
+}
+
+fn is_completed(document: &[u8]) -> bool {
+    memmem::find(document, b"CompleteMultipartUploadResult").is_some()
 }
 
 impl Bucket {
@@ -302,6 +314,7 @@ mod tests {
             (complete(false), 200, "SlowDown", Err(Kind::StorageBusy)),
             (complete(true), 200, "PreconditionFailed", Ok(Written::AlreadyThere)),
             (complete(false), 404, "NoSuchUpload", Err(Kind::StorageFailed)),
+            (complete(false), 200, "", Err(Kind::StorageFailed)),
             (Step::Abort { upload }, 204, "", Ok(Written::Stored)),
         ] {
             let document = match code {
@@ -312,5 +325,8 @@ mod tests {
             let judged = judge(&step, status, document.as_bytes()).map_err(|error| error.kind());
             assert_eq!(judged, expected, "{status} {code}");
         }
+        let document = b"<CompleteMultipartUploadResult xmlns=\"x\"><Key/>";
+        let judged = judge(&complete(false), StatusCode::OK, document);
+        assert_eq!(judged.ok(), Some(Written::Stored));
     }
 }
