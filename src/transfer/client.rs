@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora::http::ResponseHeader;
 use pingora::protocols::http::ServerSession;
 use pingora::{BError, ErrorType};
@@ -154,8 +154,11 @@ impl Client {
     /// # Errors
     /// The client left.
     pub async fn write_continue(&mut self) -> Result<(), Gone> {
-        let expects = self.session.req_header().headers.get(header::EXPECT);
+        let head = self.session.req_header();
+        let expects = head.headers.get(header::EXPECT);
         if expects.is_none_or(|expects| !expects.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+            // Which knows no interim answers, and would take this one for the final.
+            || head.version == Version::HTTP_10
             || self.session.is_body_empty()
         {
             return Ok(());
@@ -172,6 +175,7 @@ impl Client {
         let Some(bytes) = self.session.read_request_body().await? else {
             // What comes from now on is no body, but news of the client.
             self.watched = true;
+            self.send_at_once.store(false, Ordering::Relaxed);
             return Ok(None);
         };
         if let Some(allowance) = &self.allowance {
