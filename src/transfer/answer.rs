@@ -124,22 +124,30 @@ impl Answer {
         }
     }
 
-    /// Reads the body of an answer to a write to its end, and gives the connection back. What comes
-    /// after so many bytes is not kept. Storage may take its time, as long as something comes within
-    /// that of each read: it says so with white space (AWS, "CompleteMultipartUpload").
+    /// Reads the body of an answer to a write, and gives the connection back where that is all of it:
+    /// what comes after so many bytes is left. Storage may take its time, as long as something comes
+    /// within that of each read: it says so with white space in front (AWS,
+    /// "CompleteMultipartUpload").
     ///
     /// # Errors
     /// The body ended early, stalled, or the connection broke.
     pub(super) async fn into_document(mut self, bytes_max: usize) -> Result<Vec<u8>, Error> {
+        if let Some(refusal) = &mut self.refusal {
+            let document = std::mem::take(&mut refusal.body);
+            self.discard().await;
+            return Ok(document);
+        }
         let mut document = Vec::new();
         loop {
             let read = self.session.read_body_ref().await;
-            match read.map_err(|error| Failure::of("reading the answer", error).into_error())? {
-                Some(bytes) => {
-                    let room = bytes_max.saturating_sub(document.len()).min(bytes.len());
-                    document.extend_from_slice(bytes[..room].trim_ascii_start());
-                }
-                None => break,
+            let read =
+                read.map_err(|error| Failure::of("reading the answer", error).into_error())?;
+            let Some(bytes) = read else { break };
+            let bytes = if document.is_empty() { bytes.trim_ascii_start() } else { bytes };
+            let room = bytes_max - document.len();
+            document.extend_from_slice(&bytes[..room.min(bytes.len())]);
+            if bytes.len() > room {
+                return Ok(document);
             }
         }
         self.release().await;

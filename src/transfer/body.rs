@@ -92,6 +92,17 @@ impl<'c> Body<'c> {
         Ok(false)
     }
 
+    /// Reads the end, which has to come now.
+    ///
+    /// # Errors
+    /// As [`Body::chunk`], and where the body goes on.
+    pub async fn end(&mut self) -> Result<(), Undelivered> {
+        match self.chunk().await? {
+            None => Ok(()),
+            Some(_) => Err(Gone::new("the body is longer than announced").into()),
+        }
+    }
+
     /// Reads the rest and throws it away.
     ///
     /// # Errors

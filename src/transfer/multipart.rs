@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use super::storage::StorageClient;
-use super::upload::{DOCUMENT_BYTES_MAX, judge};
+use super::upload::{judge, read_judged};
 use crate::bucket::Bucket;
 use crate::bucket::object::Annotations;
-use crate::bucket::write::{self, PARTS_MAX, Part, Step, UploadId, Write, Written, part_list};
+use crate::bucket::write::{PARTS_MAX, Part, Step, UploadId, Write, Written, part_list};
 use crate::content::layout::WritableKey;
 use crate::error::{Error, with_causes};
 
@@ -39,9 +39,7 @@ impl Multipart {
     ) -> Result<Self, Error> {
         let step = Step::Create { annotations };
         let answer = storage.send_write(&bucket, &Write { key: &key, step }, &[]).await?;
-        let status = answer.status();
-        let document = answer.into_document(DOCUMENT_BYTES_MAX).await?;
-        write::judge(&step, status, &document)?;
+        let (_, document) = read_judged(&step, answer).await?;
         let upload = UploadId::read(&document)?;
         bucket.metrics.multipart_begun.inc();
         let target = Some(Target { storage, bucket, key, upload });

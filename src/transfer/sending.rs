@@ -1,13 +1,12 @@
 //! A request whose body is on its way to storage.
 
-use http::StatusCode;
 use pingora::protocols::http::v1::client::HttpSession;
 use tokio::time::timeout;
 
 use super::answer::Answer;
 use super::failure::Failure;
 use super::peer::StoragePeer;
-use super::storage::{StorageClient, read_final_head};
+use super::storage::{StorageClient, is_final, read_final_head};
 use crate::bucket::Bucket;
 use crate::error::Error;
 
@@ -30,10 +29,7 @@ impl Sending {
     pub(super) async fn interrupted(&mut self) {
         self.session.read_timeout = None;
         while self.session.read_response().await.is_ok() {
-            let status = self.session.get_status();
-            if status.is_none_or(|status| {
-                !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS
-            }) {
+            if self.session.get_status().is_none_or(is_final) {
                 return;
             }
         }
@@ -78,7 +74,7 @@ impl Sending {
         bucket: &Bucket,
         failure: Option<Failure>,
     ) -> Result<Answer, Error> {
-        if self.session.get_status().is_none_or(|status| status.is_informational()) {
+        if !self.session.get_status().is_some_and(is_final) {
             self.session.read_timeout = Some(self.client.first_byte);
             let answered =
                 timeout(self.client.first_byte, read_final_head(&mut self.session)).await;

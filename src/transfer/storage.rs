@@ -23,6 +23,9 @@ use crate::error::{Error, Kind};
 /// How long storage may take to say whether it wants a body, before it is sent unasked.
 const CONTINUE_WAIT_MAX: Duration = Duration::from_secs(1);
 
+/// How much of a body is written at once.
+const PIECE_BYTES: usize = 64 * 1024;
+
 /// Interim answers (1xx) taken before the final one.
 const INTERIM_ANSWERS_MAX: usize = 4;
 
@@ -188,17 +191,17 @@ impl StorageClient {
                     return Err(failure);
                 }
             }
-            Body::Later => match timeout(CONTINUE_WAIT_MAX, session.read_response()).await {
-                // Some servers do not know the question (RFC 9110 section 10.1.1).
-                Err(_) => {
-                    return Ok(Exchange::Continue(Sending::new(session, self, peer)));
+            Body::Later => {
+                session.read_timeout = None;
+                match timeout(CONTINUE_WAIT_MAX, read_word(&mut session)).await {
+                    // Some servers do not know the question (RFC 9110 section 10.1.1).
+                    Err(_) | Ok(Ok(StatusCode::CONTINUE)) => {
+                        return Ok(Exchange::Continue(Sending::new(session, self, peer)));
+                    }
+                    Ok(Err(error)) => return Err(Failure::of("reading the answer", error)),
+                    Ok(Ok(_)) => is_early = true,
                 }
-                Ok(Err(error)) => return Err(Failure::of("reading the answer", error)),
-                Ok(Ok(_)) if session.get_status() == Some(StatusCode::CONTINUE) => {
-                    return Ok(Exchange::Continue(Sending::new(session, self, peer)));
-                }
-                Ok(Ok(_)) => is_early = true,
-            },
+            }
         }
         if !is_early {
             // One timer over all reads: storage must not stretch a head byte by byte.
@@ -215,24 +218,45 @@ impl StorageClient {
 
 async fn send_body(session: &mut HttpSession, bytes: &[u8]) -> Result<(), Failure> {
     let sent = async {
-        session.write_body(bytes).await?;
+        // Each write has its time: a large part on a slow line is not stuck.
+        for piece in bytes.chunks(PIECE_BYTES) {
+            session.write_body(piece).await?;
+        }
         session.finish_body().await
     };
     sent.await.map(drop).map_err(|error| Failure::of("sending the body", error))
 }
 
+/// The final answer's head.
 pub(super) async fn read_final_head(session: &mut HttpSession) -> Result<(), BError> {
+    read_head(session, |_| false).await.map(drop)
+}
+
+/// The status of the final answer, or that storage wants the body.
+async fn read_word(session: &mut HttpSession) -> Result<StatusCode, BError> {
+    read_head(session, |status| status == StatusCode::CONTINUE).await
+}
+
+/// Reads heads up to the final answer's, or an interim one that is waited for.
+async fn read_head(
+    session: &mut HttpSession,
+    is_enough: impl Fn(StatusCode) -> bool,
+) -> Result<StatusCode, BError> {
     for _ in 0..INTERIM_ANSWERS_MAX {
         session.read_response().await?;
-        // 101 ends HTTP on this connection (RFC 9110 section 15.2.2): nothing after it may be read as
-        // the answer to what was asked. It is refused like any other status that is not content.
-        if session.get_status().is_some_and(|status| {
-            !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS
-        }) {
-            return Ok(());
+        if let Some(status) = session.get_status()
+            && (is_final(status) || is_enough(status))
+        {
+            return Ok(status);
         }
     }
     pingora::Error::e_explain(ErrorType::InvalidHTTPHeader, "too many interim answers")
+}
+
+/// 101 ends HTTP on this connection (RFC 9110 section 15.2.2): nothing after it may be read as the
+/// answer to what was asked. It is refused like any other status that is not content.
+pub(super) fn is_final(status: StatusCode) -> bool {
+    !status.is_informational() || status == StatusCode::SWITCHING_PROTOCOLS
 }
 
 fn request_head(signed: &Signed) -> Result<RequestHeader, BError> {

@@ -31,7 +31,7 @@ use crate::gateway::Upload;
 use crate::plan::Route;
 
 /// How much of the body of an answer to a write is looked at.
-pub(super) const DOCUMENT_BYTES_MAX: usize = 16 * 1024;
+const DOCUMENT_BYTES_MAX: usize = 16 * 1024;
 
 /// What all uploads of a process have in common.
 #[derive(Clone)]
@@ -205,14 +205,16 @@ impl Receiving<'_> {
             };
             sent += chunk.len() as u64;
             self.check.update(&chunk);
-            if sent == length {
+            let is_last = sent >= length;
+            if is_last {
                 // Without the last bytes, storage makes no object of it.
+                self.body.end().await?;
                 self.finish_check()?;
             }
             if let Err(failure) = sending.write(&chunk).await {
                 break Some(failure);
             }
-            if sent == length {
+            if is_last {
                 let answer = sending.finish(bucket).await?;
                 return Ok(judge(&step, answer).await?);
             }
@@ -242,7 +244,9 @@ impl Receiving<'_> {
         let _room = self.uploads.room().await?;
         self.body.ask_for_it().await?;
         let part_size = self.uploads.part_size;
-        let mut part = Vec::new();
+        // Grown on the way it would be in memory twice at times. Pages that are not written to are
+        // not there.
+        let mut part = Vec::with_capacity(part_size);
         if !self.body.fill(&mut part, part_size).await? {
             return self.put(&part).await;
         }
@@ -287,9 +291,23 @@ impl Receiving<'_> {
 
 /// What the answer to a write means.
 pub(super) async fn judge(step: &Step<'_>, answer: Answer) -> Result<Written, Error> {
+    let (written, _) = read_judged(step, answer).await?;
+    Ok(written)
+}
+
+/// The same, and what the answer says.
+pub(super) async fn read_judged(
+    step: &Step<'_>,
+    answer: Answer,
+) -> Result<(Written, Vec<u8>), Error> {
     let status = answer.status();
-    let document = answer.into_document(DOCUMENT_BYTES_MAX).await?;
-    write::judge(step, status, &document)
+    let document = match answer.into_document(DOCUMENT_BYTES_MAX).await {
+        // Whoever refuses a body may close on the rest of it, and the reason is lost. That it is
+        // refused is not.
+        Err(_) if !status.is_success() => Vec::new(),
+        document => document?,
+    };
+    Ok((write::judge(step, status, &document)?, document))
 }
 
 /// Reads a small body.
