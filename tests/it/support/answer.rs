@@ -25,6 +25,8 @@ pub(crate) enum Then {
     Reset,
     /// Nothing, until the other side closes.
     Stall,
+    /// Nothing, and nothing is read any more.
+    Freeze,
     /// These bytes, until the other side closes.
     Flood(&'static [u8]),
     /// One byte after the other, slowly, until the other side closes.
@@ -128,7 +130,7 @@ impl Answer {
     pub(crate) async fn send(&self, stream: &mut (impl AsyncWrite + Unpin)) -> bool {
         let mut sent = write(stream, &self.bytes).await;
         match self.then {
-            Then::Keep | Then::Close | Then::Reset | Then::Stall => {}
+            Then::Keep | Then::Close | Then::Reset | Then::Stall | Then::Freeze => {}
             Then::Flood(bytes) => {
                 while sent {
                     sent = write(stream, bytes).await;

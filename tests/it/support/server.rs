@@ -1,6 +1,7 @@
 //! An HTTP/1 server that answers as scripted, and remembers what it was asked.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -23,8 +24,17 @@ pub(crate) struct Seen {
     pub(crate) method: String,
     pub(crate) target: String,
     headers: Vec<(String, String)>,
-    /// Of at most a `Content-Length`; the gateway itself sends storage no bodies.
+    /// As it came, of at most a `Content-Length`.
+    pub(crate) bytes: Vec<u8>,
+    /// The same where it is text, else empty.
     pub(crate) body: String,
+}
+
+/// An answer that does not wait for the whole body.
+pub(crate) struct Early {
+    /// How much of the body is read first; before any, storage does not say that it wants it.
+    pub(crate) after: usize,
+    pub(crate) answer: Answer,
 }
 
 impl Seen {
@@ -45,7 +55,7 @@ impl Seen {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
             .collect();
-        Self { connection, nth, method, target, headers, body: String::new() }
+        Self { connection, nth, method, target, headers, ..Self::default() }
     }
 }
 
@@ -55,6 +65,8 @@ pub(crate) struct Counts {
     pub(crate) opened: usize,
     pub(crate) ended: usize,
     pub(crate) requests: usize,
+    /// Requests whose body broke off; they are no requests.
+    pub(crate) broken: usize,
 }
 
 /// How a connection begins.
@@ -69,11 +81,15 @@ pub(crate) enum Opening {
 }
 
 type Script = Arc<dyn Fn(&Seen) -> Answer + Send + Sync>;
+type Haste = Arc<dyn Fn(&Seen) -> Option<Early> + Send + Sync>;
 
 struct Shared {
     opening: Opening,
     script: Mutex<Script>,
+    haste: Mutex<Option<Haste>>,
+    asks_for_bodies: AtomicBool,
     seen: Mutex<Vec<Seen>>,
+    broken: Mutex<Vec<Seen>>,
     counts: watch::Sender<Counts>,
 }
 
@@ -99,7 +115,10 @@ impl Server {
         let shared = Arc::new(Shared {
             opening,
             script: Mutex::new(Arc::new(script)),
+            haste: Mutex::default(),
+            asks_for_bodies: AtomicBool::new(true),
             seen: Mutex::default(),
+            broken: Mutex::default(),
             counts: watch::Sender::default(),
         });
         let mut tasks = JoinSet::new();
@@ -110,6 +129,22 @@ impl Server {
     /// Answers otherwise from now on.
     pub(crate) fn change(&self, script: impl Fn(&Seen) -> Answer + Send + Sync + 'static) {
         *self.shared.script.lock().unwrap() = Arc::new(script);
+    }
+
+    /// Answers some requests before it has all of their body. What follows on the connection is taken
+    /// for the next request.
+    pub(crate) fn hurry(&self, haste: impl Fn(&Seen) -> Option<Early> + Send + Sync + 'static) {
+        *self.shared.haste.lock().unwrap() = Some(Arc::new(haste));
+    }
+
+    /// Does not know `Expect: 100-continue`.
+    pub(crate) fn never_ask_for_bodies(&self) {
+        self.shared.asks_for_bodies.store(false, Ordering::Relaxed);
+    }
+
+    /// The requests so far whose body broke off, with what came of it.
+    pub(crate) fn broken(&self) -> Vec<Seen> {
+        self.shared.broken.lock().unwrap().clone()
     }
 
     /// The requests so far.
@@ -184,9 +219,26 @@ async fn serve(mut stream: impl Socket, connection: usize, shared: &Shared) {
         let Some(head) = read_head(&mut stream, &mut unread).await else { return };
         let mut seen = Seen::parse(&head, connection, nth);
         let length = seen.header("content-length").map_or(0, |length| length.parse().unwrap());
-        let Some(body) = read_body(&mut stream, &mut unread, length).await else { return };
-        seen.body = body;
-        let answer = shared.answer(seen);
+        let haste = shared.haste.lock().unwrap().clone();
+        let early = haste.and_then(|haste| haste(&seen));
+        let wanted = early.as_ref().map_or(length, |early| early.after.min(length));
+        if wanted > 0
+            && seen.header("expect").is_some()
+            && shared.asks_for_bodies.load(Ordering::Relaxed)
+        {
+            let _ = stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
+        }
+        let is_whole = read_body(&mut stream, &mut unread, wanted).await;
+        let rest = unread.split_off(wanted.min(unread.len()));
+        seen.bytes = std::mem::replace(&mut unread, rest);
+        seen.body = std::str::from_utf8(&seen.bytes).unwrap_or_default().to_owned();
+        if !is_whole {
+            return shared.note_broken(seen);
+        }
+        let answer = match early {
+            Some(early) => shared.note(seen, early.answer),
+            None => shared.answer(seen),
+        };
         if !answer.send(&mut stream).await {
             return;
         }
@@ -203,6 +255,7 @@ async fn serve(mut stream: impl Socket, connection: usize, shared: &Shared) {
             }
             // The other side sends nothing more, so this ends when it gives up.
             Then::Stall | Then::Flood(_) | Then::Trickle => return drain(&mut stream).await,
+            Then::Freeze => return std::future::pending().await,
         }
     }
 }
@@ -211,9 +264,18 @@ impl Shared {
     fn answer(&self, seen: Seen) -> Answer {
         let script = Arc::clone(&self.script.lock().unwrap());
         let answer = script(&seen);
+        self.note(seen, answer)
+    }
+
+    fn note(&self, seen: Seen, answer: Answer) -> Answer {
         self.seen.lock().unwrap().push(seen);
         self.counts.send_modify(|counts| counts.requests += 1);
         answer
+    }
+
+    fn note_broken(&self, seen: Seen) {
+        self.broken.lock().unwrap().push(seen);
+        self.counts.send_modify(|counts| counts.broken += 1);
     }
 }
 
@@ -221,17 +283,18 @@ async fn drain(stream: &mut (impl AsyncRead + Unpin)) {
     let _ = stream.read(&mut [0; 64]).await;
 }
 
+/// Reads until so much is there; whether it is.
 async fn read_body(
     stream: &mut (impl AsyncRead + Unpin),
     unread: &mut Vec<u8>,
     length: usize,
-) -> Option<String> {
+) -> bool {
     while unread.len() < length {
-        if stream.read_buf(unread).await.ok()? == 0 {
-            return None;
+        if !matches!(stream.read_buf(unread).await, Ok(1..)) {
+            return false;
         }
     }
-    Some(String::from_utf8(unread.drain(..length).collect()).unwrap())
+    true
 }
 
 /// A request's head without the empty line.
