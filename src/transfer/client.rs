@@ -163,8 +163,12 @@ impl Client {
         {
             return Ok(());
         }
+        let keepalive = self.session.get_keepalive();
         let written = timeout(self.write_timeout, self.session.write_continue_response()).await;
-        Ok(written.map_err(|_| Gone::new("it did not take the word to go on in time"))??)
+        written.map_err(|_| Gone::new("it did not take the word to go on in time"))??;
+        // Pingora takes it for an answer that does not wait for the body, and would close.
+        self.session.set_keepalive(keepalive);
+        Ok(())
     }
 
     /// The next bytes of the request's body; None: that was all.
