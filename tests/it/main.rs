@@ -18,6 +18,7 @@
 //! | [`support`] | Servers that misbehave, the gateway in this process or its own, raw clients. |
 //! | [`tls`] | Who gets in over TLS, and with which certificate and protocol? |
 //! | [`trust`] | Whose word is taken for a client's address and a request's id? |
+//! | [`uploads`] | Does storage have all of an upload or nothing, whatever either side does? |
 
 #![allow(
     clippy::unwrap_used,
@@ -40,3 +41,4 @@ mod s3s_fs;
 mod support;
 mod tls;
 mod trust;
+mod uploads;

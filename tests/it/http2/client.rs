@@ -97,6 +97,11 @@ impl Http2 {
         self.exchange(get(path, &[])).await
     }
 
+    /// Ends the connection without a word.
+    pub(super) fn abandon(self) {
+        self.connection.abort();
+    }
+
     /// How the connection ended, as it has to by the gateway's doing.
     pub(super) async fn ended(self) -> Result<(), h2::Error> {
         within(self.connection).await.unwrap()

@@ -17,6 +17,7 @@
 //! | [`resets`] | Do streams that end as soon as they begin cost more than they should? |
 //! | [`slow`] | How long can a client take? |
 //! | [`sockets`] | And behind buffers, TLS and a real socket? |
+//! | [`uploads`] | Are bodies stored, or is nothing left of them? |
 
 mod answers;
 mod attempts;
@@ -33,6 +34,7 @@ mod memory;
 mod resets;
 mod slow;
 mod sockets;
+mod uploads;
 mod wire;
 
 use crate::support::content::Content;

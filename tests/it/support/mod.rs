@@ -4,6 +4,7 @@ pub(crate) mod answer;
 pub(crate) mod certificates;
 pub(crate) mod client;
 pub(crate) mod content;
+pub(crate) mod embedded;
 pub(crate) mod gateway;
 pub(crate) mod issuer;
 pub(crate) mod metrics;
