@@ -193,6 +193,6 @@ async fn an_upload_has_an_end_to_its_time() {
     trickle(settings, b"", CHUNKED).await;
     trickle(settings, b"", "Content-Length: 1000000\r\n").await;
     let part = chunk(&Content::sized(PART + 100).bytes);
-    let settings = Settings { timeouts: "upload: 3s", ..UPLOADS };
+    let settings = Settings { timeouts: "upload: 1s", ..UPLOADS };
     trickle(settings, &part, CHUNKED).await;
 }

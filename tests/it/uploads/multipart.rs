@@ -1,6 +1,8 @@
 //! Storage that fails at any step of an upload in parts: the client gets a refusal, and the parts
 //! are given up.
 
+use std::sync::LazyLock;
+
 use super::s3::{self, Step, steps, storage_but, storage_in_haste, xml};
 use super::{CHUNKED, HASH, PART, UPLOADS, assert_closed, assert_refused, chunks, head_of};
 use crate::support::answer::{Answer, Then};
@@ -11,17 +13,18 @@ use crate::support::process::Process;
 use crate::support::server::Seen;
 use crate::support::storage::Storage;
 
-const IMPATIENT: Settings<'static> = Settings {
-    timeouts: "storage_first_byte: 300ms, storage_read: 300ms, drain: 300ms",
-    ..UPLOADS
-};
+const IMPATIENT: Settings<'static> =
+    Settings { timeouts: "storage_first_byte: 300ms, storage_read: 300ms, drain: 30ms", ..UPLOADS };
 
-/// An upload of three parts, the last of which is short.
+/// The chunks of a body of three parts, the last of which is short.
+static WIRE: LazyLock<Vec<u8>> =
+    LazyLock::new(|| chunks(&Content::sized(2 * PART + 1).bytes, 1_000_000));
+
+/// An upload of three parts.
 async fn put(gateway: &Gateway) -> Response {
-    let body = Content::sized(2 * PART + 1).bytes;
     let mut client = gateway.connect();
     client.send(head_of(HASH, CHUNKED)).await;
-    client.send(chunks(&body, 100_000)).await;
+    client.send(&*WIRE).await;
     let response = client.response().await;
     assert_closed(&mut client).await;
     response
@@ -52,15 +55,16 @@ const STEPS: [Step; 5] =
 
 #[tokio::test]
 async fn any_step_can_be_refused() {
-    for step in STEPS {
-        for (status, code, expected, refusal) in [
-            (500, "InternalError", 502, "bad_gateway"),
-            (503, "SlowDown", 503, "service_unavailable"),
-            (404, "NoSuchUpload", 502, "bad_gateway"),
-        ] {
-            let storage = storage_but(step, move |seen| Answer::error(seen, status, code)).await;
-            assert_fails(&storage, expected, refusal, &up_to(step)).await;
-        }
+    let failures = STEPS.map(|step| (step, 500, "InternalError", 502, "bad_gateway"));
+    for (step, status, code, expected, refusal) in failures.into_iter().chain([
+        (Step::Create, 503, "SlowDown", 503, "service_unavailable"),
+        (Step::Part(2), 503, "SlowDown", 503, "service_unavailable"),
+        (Step::Part(2), 404, "NoSuchUpload", 502, "bad_gateway"),
+        (Step::Complete, 503, "SlowDown", 503, "service_unavailable"),
+        (Step::Complete, 404, "NoSuchUpload", 502, "bad_gateway"),
+    ]) {
+        let storage = storage_but(step, move |seen| Answer::error(seen, status, code)).await;
+        assert_fails(&storage, expected, refusal, &up_to(step)).await;
     }
 }
 
@@ -186,7 +190,7 @@ async fn an_upload_that_cannot_be_ended_is_logged() {
     let stream = tokio::net::TcpStream::connect(process.address).await.unwrap();
     let mut client = crate::support::client::Client::new(stream);
     client.send(head_of(HASH, CHUNKED)).await;
-    client.send(chunks(&Content::sized(2 * PART + 1).bytes, 100_000)).await;
+    client.send(&*WIRE).await;
     assert_refused(&client.response().await, 502, "bad_gateway");
     let line = tokio::task::block_in_place(|| process.logged("left unfinished"));
     assert_eq!((&line["level"], &line["bucket"]), (&"WARN".into(), &"store".into()), "{line}");

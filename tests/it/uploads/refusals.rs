@@ -9,10 +9,8 @@ use crate::support::gateway::{Gateway, Settings};
 use crate::support::server::Seen;
 use crate::support::storage::Storage;
 
-const IMPATIENT: Settings<'static> = Settings {
-    timeouts: "storage_first_byte: 300ms, storage_read: 300ms, drain: 300ms",
-    ..UPLOADS
-};
+const IMPATIENT: Settings<'static> =
+    Settings { timeouts: "storage_first_byte: 300ms, storage_read: 300ms, drain: 30ms", ..UPLOADS };
 
 /// What storage can answer to a PUT, and what becomes of it.
 const ANSWERS: [(u16, &str, u16, &str); 8] = [

@@ -13,7 +13,7 @@ use crate::support::gateway::Settings;
 use crate::support::server::Early;
 use crate::support::storage::Storage;
 
-const LINGERING: Settings<'static> = Settings { timeouts: "drain: 300ms", ..UPLOADS };
+const LINGERING: Settings<'static> = Settings { timeouts: "drain: 100ms", ..UPLOADS };
 
 #[tokio::test]
 async fn a_connection_carries_one_upload_after_another() {

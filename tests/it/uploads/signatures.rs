@@ -36,57 +36,55 @@ fn signed(storage: &Storage, step: Step) -> Vec<(String, Seen)> {
     seen.map(|seen| (signer(&seen).to_owned(), seen)).collect()
 }
 
+/// All at once, since the first refusals may fall into a pause in which nothing newer is asked for.
 #[tokio::test(flavor = "multi_thread")]
 async fn expired_credentials_are_replaced_and_the_body_sent_once() {
-    for (size, framing, step) in [
-        (1000, None, Step::Put),
-        (1_000_000, None, Step::Put),
-        (1000, Some(CHUNKED), Step::Put),
-        (PART + 1, Some(CHUNKED), Step::Create),
-    ] {
-        let storage = refusing(|seen| {
-            (signer(seen) == "ASIA0").then(|| Answer::error(seen, 400, "ExpiredToken"))
-        })
-        .await;
-        let turn = AtomicUsize::new(0);
-        let endpoint = Server::scripted(move |_| {
-            json(&format!("ASIA{}", turn.fetch_add(1, Ordering::Relaxed)), 12 * 3600)
-        })
-        .await;
-        let gateway = tokio::task::block_in_place(|| {
-            Gateway::start(&UPLOADS, &storage, "{}", &container(&endpoint))
-        });
-        let body = Content::sized(size).bytes;
-        let upload = || async {
-            let stream = TcpStream::connect(gateway.process.address).await.unwrap();
-            let mut client = Client::new(stream);
-            let lines = framing.map_or_else(|| length_of(&body), str::to_owned);
-            client.send(head_of(HASH, &lines)).await;
-            match framing {
-                None => client.send(&body).await,
-                Some(_) => client.send(chunks(&body, 100_000)).await,
-            }
-            client.response().await.status
-        };
-        // At first there may be a pause in which nothing newer is asked for.
-        within(async {
-            loop {
-                match upload().await {
-                    202 => return,
-                    status => assert_eq!(status, 502),
-                }
-            }
-        })
-        .await;
-        let signed = signed(&storage, step);
-        let [.., (refused, before), (taken, after)] = &signed[..] else { panic!("{signed:?}") };
-        assert_eq!((refused.as_str(), taken.as_str()), ("ASIA0", "ASIA1"));
-        assert_eq!(signed.iter().filter(|(id, _)| id == "ASIA1").count(), 1);
-        if step == Step::Put {
-            assert!(after.bytes == body);
-            assert_eq!(before.bytes.is_empty(), size > 65_536, "the body went before the refusal");
-        }
+    tokio::join!(
+        replaces_credentials(1000, None, Step::Put),
+        replaces_credentials(1_000_000, None, Step::Put),
+        replaces_credentials(1000, Some(CHUNKED), Step::Put),
+        replaces_credentials(PART + 1, Some(CHUNKED), Step::Create),
+    );
+}
+
+/// Credentials that end are replaced at this step of an upload.
+async fn replaces_credentials(size: usize, framing: Option<&str>, step: Step) {
+    let storage = refusing(|seen| {
+        (signer(seen) == "ASIA0").then(|| Answer::error(seen, 400, "ExpiredToken"))
+    })
+    .await;
+    let turn = AtomicUsize::new(0);
+    let endpoint = Server::scripted(move |_| {
+        json(&format!("ASIA{}", turn.fetch_add(1, Ordering::Relaxed)), 12 * 3600)
+    })
+    .await;
+    let gateway = tokio::task::block_in_place(|| {
+        Gateway::start(&UPLOADS, &storage, "{}", &container(&endpoint))
+    });
+    let body = Content::sized(size).bytes;
+    within(async { while upload(&gateway, &body, framing).await == 502 {} }).await;
+    let signed = signed(&storage, step);
+    let [.., (refused, before), (taken, after)] = &signed[..] else { panic!("{signed:?}") };
+    assert_eq!((refused.as_str(), taken.as_str()), ("ASIA0", "ASIA1"));
+    assert_eq!(signed.iter().filter(|(id, _)| id == "ASIA1").count(), 1);
+    if step == Step::Put {
+        assert!(after.bytes == body);
+        assert_eq!(before.bytes.is_empty(), size > 65_536, "the body went before the refusal");
     }
+}
+
+/// One upload; its status is that it was stored, or that storage refused it.
+async fn upload(gateway: &Gateway, body: &[u8], framing: Option<&str>) -> u16 {
+    let mut client = Client::new(TcpStream::connect(gateway.process.address).await.unwrap());
+    let lines = framing.map_or_else(|| length_of(body), str::to_owned);
+    client.send(head_of(HASH, &lines)).await;
+    match framing {
+        None => client.send(body).await,
+        Some(_) => client.send(chunks(body, 100_000)).await,
+    }
+    let status = client.response().await.status;
+    assert!(matches!(status, 202 | 502), "{status}");
+    status
 }
 
 #[tokio::test]
