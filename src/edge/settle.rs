@@ -140,7 +140,9 @@ pub(super) async fn linger(mut session: Box<ServerSession>, plan: &Plan, bytes_m
         let (mut taken, mut buffer) = (0, vec![0; LINGER_BUFFER_BYTES]);
         let began = Instant::now();
         while taken < bytes_max {
+            // What came in time buys no pause: nobody is kept for hours who sends nothing.
             let due = began + drain + Duration::from_secs(taken / rate_min);
+            let due = due.min(Instant::now() + plan.timeouts.header.max(drain));
             match timeout_at(due, stream.read(&mut buffer)).await.ok()?.ok()? {
                 0 => break,
                 read => taken += read as u64,
