@@ -11,6 +11,10 @@ use crate::bucket::write::{PARTS_MAX, Part, Step, UploadId, Write, Written, part
 use crate::content::layout::WritableKey;
 use crate::error::{Error, with_causes};
 
+/// For so many parts, storage gets once more the time that other answers have: 128 MiB of them, as
+/// a rule.
+const PARTS_PER_WAIT: usize = 16;
+
 /// An upload that storage has begun. Dropped before it is complete, it is aborted in the
 /// background; what that misses is found by the sweep
 /// ([`control`](crate::bucket::control)).
@@ -72,7 +76,12 @@ impl Multipart {
         let list = part_list(&self.parts);
         let length = list.len() as u64;
         let step = Step::Complete { upload: &target.upload, length, once: self.once };
-        let completed = match target.send(step, list.as_bytes()).await {
+        let write = Write { key: &target.key, step };
+        // Some storage copies all of the parts before it says a word.
+        let storage = &target.storage;
+        let times = 1 + u32::try_from(self.parts.len() / PARTS_PER_WAIT).unwrap_or(u32::MAX);
+        let storage = storage.waiting(storage.first_byte.saturating_mul(times));
+        let completed = match storage.send_write(&target.bucket, &write, list.as_bytes()).await {
             Ok(answer) => judge(&step, answer).await,
             Err(error) => Err(error),
         };

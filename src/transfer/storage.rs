@@ -86,6 +86,11 @@ impl StorageClient {
         Self::over(Arc::clone(&self.connector), Arc::clone(&self.idle), timeouts)
     }
 
+    /// The same for requests whose answer takes longer.
+    pub(super) fn waiting(&self, first_byte: Duration) -> Self {
+        Self { first_byte, ..self.clone() }
+    }
+
     fn over(
         connector: Arc<TransportConnector>,
         idle: Arc<IdleConnections>,
