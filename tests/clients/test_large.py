@@ -1,24 +1,28 @@
-"""A 5 GiB object: constant memory, and not one byte wrong. Only with --full."""
+"""A 5 GiB object and uploads of 2 GiB: constant memory, and not one byte wrong. Only with --full."""
 
 import hashlib
+import http.client
 import io
 import subprocess
 from pathlib import Path
 
 import pytest
+from caches import cache_route, issuers, token
 from s3 import route
 from web import request
 
 GIB = 1024**3
 SIZE = 5 * GIB
+UPLOAD_SIZE = 2 * GIB
 BLOCK = 1024**2
 
 
 class Content(io.RawIOBase):
-    """SIZE bytes, no two blocks alike, hashed as they are read."""
+    """So many bytes, no two blocks alike, hashed as they are read."""
 
-    def __init__(self):
+    def __init__(self, size=SIZE):
         super().__init__()
+        self.size = size
         self.filler = hashlib.shake_256(b"casgate").digest(BLOCK - 8)
         self.digest, self.position, self.left = hashlib.sha256(), 0, b""
 
@@ -26,7 +30,7 @@ class Content(io.RawIOBase):
         return True
 
     def readinto(self, target):
-        if not self.left and self.position < SIZE:
+        if not self.left and self.position < self.size:
             self.left = memoryview((self.position // BLOCK).to_bytes(8, "big") + self.filler)
             self.digest.update(self.left)
             self.position += BLOCK
@@ -53,9 +57,9 @@ def resident(gateway, field):
     return int(line.split()[1]) * 1024
 
 
-def download(url):
+def download(url, *options):
     """Whether curl got all of it, how much that was, and its digest; nothing is kept."""
-    with subprocess.Popen(["curl", "-sS", url], stdout=subprocess.PIPE) as curl:
+    with subprocess.Popen(["curl", "-sS", *options, url], stdout=subprocess.PIPE) as curl:
         digest, size = hashlib.sha256(), 0
         while chunk := curl.stdout.read(BLOCK):
             digest.update(chunk)
@@ -86,3 +90,30 @@ def test_one_wrong_byte_never_arrives_complete(embedded, dev, serve, stored):
     code, size, _ = download(f"{gateway.url}/download/sha256:{stored}")
     assert code != 0
     assert size < SIZE
+
+
+def upload(url, path, content, headers):
+    """The status of a PUT. Without a length it is sent in chunks."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), blocksize=BLOCK)
+    connection.request("PUT", path, content, headers)
+    return connection.getresponse().status
+
+
+@pytest.mark.parametrize("has_length", [False, True], ids=["chunks", "length"])
+def test_a_large_upload_takes_little_memory(embedded, serve, folder, has_length):
+    routes = [cache_route("/turbo/", "turborepo")]
+    gateway = serve(embedded, routes, issuers=issuers(folder))
+    path = "/turbo/v8/artifacts/0123456789abcdef?slug=acme"
+    authorization = f"Bearer {token()}"
+    headers = {"Authorization": authorization}
+    assert upload(gateway.url, path, b"warm", headers) == 202
+    idle, content = resident(gateway, "VmRSS"), Content(UPLOAD_SIZE)
+    if has_length:
+        headers["Content-Length"] = str(UPLOAD_SIZE)
+    assert upload(gateway.url, path, content, headers) == 202
+    growth = resident(gateway, "VmHWM") - idle
+    print(f"memory above idle: {growth / 1024**2:.1f} MiB")
+    assert growth < 64 * 1024**2
+    stored = download(gateway.url + path, "-H", f"Authorization: {authorization}")
+    assert stored == (0, UPLOAD_SIZE, content.digest.hexdigest())
+    assert "Uploads" not in embedded.client.list_multipart_uploads(Bucket=embedded.bucket)
