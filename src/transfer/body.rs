@@ -29,13 +29,14 @@ pub struct Body<'c> {
     waited: Duration,
     /// What was read and not taken.
     ahead: Bytes,
+    asked_for: bool,
 }
 
 impl<'c> Body<'c> {
     /// The body of the request that the client has sent the head of.
     pub fn new(client: &'c mut Client, pace: Pace) -> Self {
-        let (received, waited, ahead) = Default::default();
-        Self { client, pace, received, waited, ahead }
+        let (received, waited, ahead, asked_for) = Default::default();
+        Self { client, pace, received, waited, ahead, asked_for }
     }
 
     /// Tells a client that waits for it to send the body (RFC 9110 section 10.1.1).
@@ -43,6 +44,7 @@ impl<'c> Body<'c> {
     /// # Errors
     /// The client left.
     pub async fn ask_for_it(&mut self) -> Result<(), Gone> {
+        self.asked_for = true;
         self.client.write_continue().await
     }
 
@@ -103,11 +105,15 @@ impl<'c> Body<'c> {
         }
     }
 
-    /// Reads the rest and throws it away.
+    /// Reads the rest and throws it away. A client that still waits to be asked for it need not send
+    /// it.
     ///
     /// # Errors
     /// As [`Body::chunk`].
     pub async fn discard(&mut self) -> Result<(), Undelivered> {
+        if !self.asked_for && self.client.expects_continue() {
+            return Ok(());
+        }
         while self.chunk().await?.is_some() {}
         Ok(())
     }

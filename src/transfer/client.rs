@@ -149,18 +149,23 @@ impl Client {
         }
     }
 
+    /// Whether the client waits until it is told that its body may come.
+    #[must_use]
+    pub fn expects_continue(&mut self) -> bool {
+        let head = self.session.req_header();
+        let expects = head.headers.get(header::EXPECT);
+        expects.is_some_and(|expects| expects.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+            // Which knows no interim answers, and would take this one for the final.
+            && head.version != Version::HTTP_10
+            && !self.session.is_body_empty()
+    }
+
     /// Says that the body may come, to a client that waits for that.
     ///
     /// # Errors
     /// The client left.
     pub async fn write_continue(&mut self) -> Result<(), Gone> {
-        let head = self.session.req_header();
-        let expects = head.headers.get(header::EXPECT);
-        if expects.is_none_or(|expects| !expects.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-            // Which knows no interim answers, and would take this one for the final.
-            || head.version == Version::HTTP_10
-            || self.session.is_body_empty()
-        {
+        if !self.expects_continue() {
             return Ok(());
         }
         let keepalive = self.session.get_keepalive();

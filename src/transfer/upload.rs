@@ -228,7 +228,6 @@ impl Receiving<'_> {
     async fn refused(mut self, step: &Step<'_>, answer: Answer) -> Result<Written, Undelivered> {
         match judge(step, answer).await? {
             Written::AlreadyThere => {
-                self.body.ask_for_it().await?;
                 self.body.discard().await?;
                 Ok(Written::AlreadyThere)
             }

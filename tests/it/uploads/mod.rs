@@ -9,6 +9,7 @@
 //! | [`expectations`] | Are bodies asked for when they are wanted, and not else? |
 //! | [`limits`] | How large can a body be, and how many of them in memory? |
 //! | [`multipart`] | And where storage fails at a step of an upload in parts? |
+//! | [`once`] | Does what was stored first stay? |
 //! | [`races`] | Who wins where many upload the same? |
 //! | [`refusals`] | What does a client get where storage does not take a body? |
 //! | [`reuse`] | Which connections go on after an upload, and with what? |
@@ -21,6 +22,7 @@ mod cuts;
 mod expectations;
 mod limits;
 mod multipart;
+mod once;
 mod races;
 mod refusals;
 mod reuse;
