@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | [`examples`] | Do the files in `conf/` work, and do they show everything? |
 //! | [`problems`] | What does `casgate check` say of a mistake? |
+//! | [`uploads`] | The same of routes that take uploads, and of tenants. |
 
 mod examples;
 mod problems;
+mod uploads;

@@ -11,7 +11,7 @@ const ENDPOINT: &str = "http://127.0.0.1:9";
 
 /// What is said of a text, line by line, without the name of the file.
 #[track_caller]
-fn said_of(yaml: &str) -> Vec<String> {
+pub(super) fn said_of(yaml: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("gateway.yaml");
     fs::write(&file, yaml).unwrap();
