@@ -1,35 +1,43 @@
 //! What a bucket was seen to be fit for, beside storing objects.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::control::conditional::ConditionalWrites;
 
 /// What is known of a bucket's conditional writes. It is learnt once: a server does not change its
 /// ways while it runs.
 #[derive(Debug, Default)]
-pub struct Fitness(OnceLock<ConditionalWrites>);
+pub struct Fitness(RwLock<Option<Arc<ConditionalWrites>>>);
 
 impl Fitness {
     /// Takes note of what was seen. What was seen first counts.
     pub fn learn(&self, seen: ConditionalWrites) {
-        let _ = self.0.set(seen);
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.get_or_insert_with(|| Arc::new(seen));
+    }
+
+    /// Forgets that several writers can be the first: somebody may have put another server in the
+    /// place of the one that let them.
+    pub fn forget_unfit(&self) {
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        known.take_if(|seen| seen.create.defect().is_some());
     }
 
     /// What was seen, if anybody looked.
     #[must_use]
-    pub fn conditional_writes(&self) -> Option<&ConditionalWrites> {
-        self.0.get()
+    pub fn conditional_writes(&self) -> Option<Arc<ConditionalWrites>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether of several writers that want to be the first, one is.
     #[must_use]
     pub fn creates_once(&self) -> bool {
-        self.0.get().is_some_and(|seen| seen.create.defect().is_none())
+        self.conditional_writes().is_some_and(|seen| seen.create.defect().is_none())
     }
 
     /// The same where an object comes in parts.
     #[must_use]
     pub fn completes_once(&self) -> bool {
-        self.0.get().is_some_and(|seen| seen.complete.defect().is_none())
+        self.conditional_writes().is_some_and(|seen| seen.complete.defect().is_none())
     }
 }

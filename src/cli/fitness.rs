@@ -7,27 +7,30 @@ use std::time::{Duration, SystemTime};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::backoff;
 use crate::bucket::Bucket;
-use crate::bucket::control::conditional::probe_conditional_writes;
+use crate::bucket::control::conditional::{ConditionalWrites, probe_conditional_writes};
 use crate::plan::{Plan, Problem};
 
 /// How long one bucket may hold up a start or a reload.
 const TRIAL_MAX: Duration = Duration::from_secs(10);
 
-/// The pause between two trials of a bucket that does not answer.
-const TRIAL_PAUSE: Duration = Duration::from_secs(10);
+/// The pause after the first trial of a bucket that does not answer, and the longest one: storage
+/// that only starts at the same time is waited for as short as can be.
+const PAUSE_FIRST: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 /// Tries out the buckets of routes with `write_once`, all at the same time, where nobody has yet.
 /// One that does not answer is no problem: its uploads are refused until it does.
 ///
 /// Returns a problem for each bucket that is not fit.
 pub(super) async fn try_out(plan: &Plan) -> Vec<Problem> {
-    let trials = untried(plan).into_values().map(|bucket| async move { try_bucket(&bucket).await });
-    trials.collect::<JoinSet<_>>().join_all().await;
+    try_buckets(untried(plan).into_values()).await;
     let routes = plan.routes.values().filter(|route| route.write_once && route.takes_uploads());
     let mut problems: Vec<_> = routes
         .filter_map(|route| {
-            let seen = route.bucket.fitness.conditional_writes()?.create.defect()?;
+            let seen = route.bucket.fitness.conditional_writes()?;
+            let seen = seen.create.defect()?;
             let (route, bucket) = (&route.path, &route.bucket.name);
             let path = format!("routes: {route}: write_once");
             let message =
@@ -39,20 +42,41 @@ pub(super) async fn try_out(plan: &Plan) -> Vec<Problem> {
     problems
 }
 
+/// Takes what was seen of buckets in a plan that was not taken up for the same ones in `plan`, so
+/// that a file that is looked at again and again does not try them out each time.
+pub(super) fn recall(plan: &Plan, refused: &Plan) {
+    for bucket in plan.buckets.values() {
+        let same =
+            |other: &&Arc<Bucket>| other.server == bucket.server && other.bucket == bucket.bucket;
+        let seen = refused.buckets.values().filter(same);
+        let mut seen = seen.filter_map(|other| other.fitness.conditional_writes());
+        if let Some(seen) = seen.next() {
+            bucket.fitness.learn(ConditionalWrites::clone(&seen));
+        }
+    }
+}
+
 /// Tries the buckets again that did not answer, until they do.
 pub(super) async fn keep_trying(plan: Arc<Plan>) {
-    loop {
+    for failures in 1.. {
         let untried = untried(&plan);
         if untried.is_empty() {
             return;
         }
-        sleep(TRIAL_PAUSE).await;
+        sleep(backoff::doubled(failures, PAUSE_FIRST, PAUSE_MAX)).await;
+        try_buckets(untried.values().cloned()).await;
         for bucket in untried.into_values() {
-            try_bucket(&bucket).await;
-            let seen = bucket.fitness.conditional_writes();
-            if let Some(seen) = seen.and_then(|seen| seen.create.defect()) {
-                let bucket = &bucket.name;
-                tracing::error!(bucket, seen, "write_once is impossible; uploads are refused");
+            let Some(seen) = bucket.fitness.conditional_writes() else { continue };
+            let name = &bucket.name;
+            match seen.create.defect() {
+                None => tracing::info!(bucket = name, "the bucket keeps what was written first"),
+                Some(seen) => {
+                    tracing::error!(
+                        bucket = name,
+                        seen,
+                        "write_once is impossible; uploads are refused"
+                    );
+                }
             }
         }
     }
@@ -65,6 +89,12 @@ fn untried(plan: &Plan) -> BTreeMap<&str, Arc<Bucket>> {
         .map(|route| (route.bucket.name.as_str(), Arc::clone(&route.bucket)))
         .filter(|(_, bucket)| bucket.fitness.conditional_writes().is_none())
         .collect()
+}
+
+/// All at the same time: one that does not answer keeps no other waiting.
+async fn try_buckets(buckets: impl Iterator<Item = Arc<Bucket>>) {
+    let trials = buckets.map(|bucket| async move { try_bucket(&bucket).await });
+    trials.collect::<JoinSet<_>>().join_all().await;
 }
 
 async fn try_bucket(bucket: &Arc<Bucket>) {

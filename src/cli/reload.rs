@@ -26,6 +26,8 @@ pub(super) struct Reloader {
     /// Why the file as it is was refused. It is tried again all the time, since what is wrong may
     /// be in another file.
     refused: Option<Vec<Problem>>,
+    /// What was refused for its buckets. They were tried out, and are not each time.
+    unfit: Option<Plan>,
 }
 
 /// SIGHUP, which from here on is not lost and does not end the process. Call it on a runtime.
@@ -42,7 +44,7 @@ impl Reloader {
         background: Background,
         hangup: Option<Signal>,
     ) -> Self {
-        Self { edge, file: file.to_owned(), background, hangup, refused: None }
+        Self { edge, file: file.to_owned(), background, hangup, refused: None, unfit: None }
     }
 
     /// Reloads whenever there is reason to. Never completes.
@@ -55,22 +57,21 @@ impl Reloader {
                 () = outdated(&plan, trying) => false,
             };
             if asked {
-                // Whoever asks is told again what is wrong.
+                // Whoever asks is told again what is wrong, and may have mended it.
                 self.refused = None;
+                self.unfit = None;
+                plan.buckets.values().for_each(|bucket| bucket.fitness.forget_unfit());
             }
             self.reload(plan).await;
         }
     }
 
     async fn reload(&mut self, plan: Arc<Plan>) {
-        let metrics = &self.edge.metrics.reloads;
         let compiled = match self.compile(Arc::clone(&plan)).await {
-            Ok(next) => match fitness::try_out(&next).await {
-                problems if problems.is_empty() => Ok(next),
-                problems => Err(problems),
-            },
+            Ok(next) => self.try_out(next).await,
             Err(problems) => Err(problems),
         };
+        let metrics = &self.edge.metrics.reloads;
         match compiled {
             Ok(next) => {
                 for warning in &next.warnings {
@@ -99,6 +100,20 @@ impl Reloader {
                 self.refused = Some(problems);
             }
         }
+    }
+
+    /// Passes a plan whose buckets can do what its routes ask of them.
+    async fn try_out(&mut self, next: Plan) -> Result<Plan, Vec<Problem>> {
+        if let Some(refused) = &self.unfit {
+            fitness::recall(&next, refused);
+        }
+        let problems = fitness::try_out(&next).await;
+        if problems.is_empty() {
+            self.unfit = None;
+            return Ok(next);
+        }
+        self.unfit = Some(next);
+        Err(problems)
     }
 
     async fn compile(&self, plan: Arc<Plan>) -> Result<Plan, Vec<Problem>> {

@@ -13,6 +13,7 @@
 //! | [`http2`] | Does HTTP/2 deliver the same, and does nothing a client does there hurt others? |
 //! | [`keys`] | Are keys fetched safely, and tokens judged rightly while they change? |
 //! | [`layers`] | Do the modules depend on one another only as they should? |
+//! | [`once`] | Does the first upload of an entry stay, and is only promised what storage keeps? |
 //! | [`reload`] | Does a changed configuration take effect, and nothing else happen? |
 //! | [`s3s_fs`] | Do signatures and keys hold on a server that is not ours? |
 //! | [`support`] | Servers that misbehave, the gateway in this process or its own, raw clients. |
@@ -36,6 +37,7 @@ mod framing;
 mod http2;
 mod keys;
 mod layers;
+mod once;
 mod reload;
 mod s3s_fs;
 mod support;

@@ -11,33 +11,33 @@ use crate::support::server::{Seen, Server};
 
 /// What is stored.
 #[derive(Default)]
-pub(super) struct Store {
+pub(crate) struct Store {
     /// Entity tag and content by path.
-    pub(super) objects: BTreeMap<String, (String, String)>,
+    pub(crate) objects: BTreeMap<String, (String, String)>,
     /// Content by path and id.
-    pub(super) uploads: BTreeMap<(String, String), String>,
+    pub(crate) uploads: BTreeMap<(String, String), String>,
     written: usize,
 }
 
 /// A request to it.
-pub(super) struct Request<'a> {
-    pub(super) seen: &'a Seen,
-    pub(super) path: &'a str,
+pub(crate) struct Request<'a> {
+    pub(crate) seen: &'a Seen,
+    pub(crate) path: &'a str,
     query: BTreeMap<&'a str, &'a str>,
 }
 
 impl Request<'_> {
     /// Whether an object is written at once, under a key that ends with a name like this.
-    pub(super) fn is_put_of(&self, name: &str) -> bool {
+    pub(crate) fn is_put_of(&self, name: &str) -> bool {
         let file = self.path.rsplit('/').next().unwrap();
         self.seen.method == "PUT" && file.starts_with(name) && !self.query.contains_key("uploadId")
     }
 
-    pub(super) fn is_completion(&self) -> bool {
+    pub(crate) fn is_completion(&self) -> bool {
         self.seen.method == "POST" && self.query.contains_key("uploadId")
     }
 
-    pub(super) fn is_conditional(&self) -> bool {
+    pub(crate) fn is_conditional(&self) -> bool {
         ["if-none-match", "if-match"].iter().any(|name| self.seen.header(name).is_some())
     }
 
@@ -48,7 +48,7 @@ impl Request<'_> {
 
 impl Store {
     /// Puts an object in place, whatever is there.
-    pub(super) fn write(&mut self, request: &Request<'_>) -> Answer {
+    pub(crate) fn write(&mut self, request: &Request<'_>) -> Answer {
         self.written += 1;
         let e_tag = format!("\"{:032x}\"", self.written);
         let content = match request.upload() {
@@ -76,6 +76,7 @@ impl Store {
                 Some((_, content)) => Answer::object(seen, content.as_bytes()),
                 None => Answer::error(seen, 404, "NoSuchKey"),
             },
+            ("HEAD", None) => Answer::status("200 OK"),
             ("DELETE", None) => {
                 self.objects.remove(request.path);
                 Answer::status("204 No Content")
@@ -116,34 +117,41 @@ impl Store {
 }
 
 /// The server and what it stores.
-pub(super) struct StandIn {
-    pub(super) server: Server,
-    pub(super) store: Arc<Mutex<Store>>,
-    pub(super) bucket: Arc<Bucket>,
+pub(crate) struct StandIn {
+    pub(crate) server: Server,
+    pub(crate) store: Arc<Mutex<Store>>,
+    pub(crate) bucket: Arc<Bucket>,
 }
 
 /// What answers instead, if it wants to.
-pub(super) type Fault = fn(&Request<'_>, &mut Store) -> Option<Answer>;
+pub(crate) type Fault = fn(&Request<'_>, &mut Store) -> Option<Answer>;
 
 impl StandIn {
-    pub(super) async fn start(fault: Fault) -> Self {
+    pub(crate) async fn start(fault: Fault) -> Self {
         let store = Arc::new(Mutex::new(Store::default()));
-        let shared = Arc::clone(&store);
-        let server = Server::scripted(move |seen| {
-            let (path, query) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
-            let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-            let request = Request { seen, path, query: pairs.collect() };
-            let mut store = shared.lock().unwrap();
-            fault(&request, &mut store).unwrap_or_else(|| store.answer(&request))
-        })
-        .await;
+        let server = Server::scripted(script(fault, Arc::clone(&store))).await;
         let bucket = bucket_of(&format!("http://{}", server.address));
         Self { server, store, bucket }
     }
 
+    /// Has another fault from now on.
+    pub(crate) fn change(&self, fault: Fault) {
+        self.server.change(script(fault, Arc::clone(&self.store)));
+    }
+
     /// Whether nothing is stored.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         let store = self.store.lock().unwrap();
         store.objects.is_empty() && store.uploads.is_empty()
+    }
+}
+
+fn script(fault: Fault, store: Arc<Mutex<Store>>) -> impl Fn(&Seen) -> Answer {
+    move |seen| {
+        let (path, query) = seen.target.split_once('?').unwrap_or((&seen.target, ""));
+        let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let request = Request { seen, path, query: pairs.collect() };
+        let mut store = store.lock().unwrap();
+        fault(&request, &mut store).unwrap_or_else(|| store.answer(&request))
     }
 }

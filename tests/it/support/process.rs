@@ -17,6 +17,11 @@ pub(crate) fn check(file: &Path, variables: &BTreeMap<String, String>) -> Output
     casgate(variables).arg("check").arg(file).output().unwrap()
 }
 
+/// Runs `casgate run` on a file that it refuses, with only these variables.
+pub(crate) fn run(file: &Path, variables: &BTreeMap<String, String>) -> Output {
+    casgate(variables).args(["run", "--json"]).arg(file).output().unwrap()
+}
+
 fn casgate(variables: &BTreeMap<String, String>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_casgate"));
     command.env_clear().envs(variables);
