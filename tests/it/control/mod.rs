@@ -4,7 +4,6 @@ mod abandoned;
 mod conditional;
 pub(crate) mod stand_in;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -23,23 +22,18 @@ pub(crate) fn bucket_of(endpoint: &str) -> Arc<Bucket> {
 }
 
 /// The S3 server of `casgate dev`, with the bucket. It ends when dropped.
-pub(crate) struct Embedded {
-    pub(crate) bucket: Arc<Bucket>,
-    address: SocketAddr,
+struct Embedded {
+    bucket: Arc<Bucket>,
     client: aws_sdk_s3::Client,
     running: JoinHandle<std::io::Result<()>>,
     _folder: TempDir,
 }
 
 impl Embedded {
-    pub(crate) async fn start() -> Self {
-        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap()).await
-    }
-
-    pub(crate) async fn start_on(listener: TcpListener) -> Self {
+    async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let address = listener.local_addr().unwrap();
-        let bucket = bucket_of(&format!("http://{address}"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let bucket = bucket_of(&format!("http://{}", listener.local_addr().unwrap()));
         let options = dev_s3::Options {
             root: folder.path().to_owned(),
             access_key_id: "AKIATESTS".to_owned(),
@@ -48,26 +42,18 @@ impl Embedded {
         let running = tokio::spawn(dev_s3::serve(listener, options));
         let client = control::client(&bucket, SystemTime::now);
         client.create_bucket().bucket(&bucket.bucket).send().await.unwrap();
-        Self { address, bucket, client, running, _folder: folder }
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    pub(crate) fn endpoint(&self) -> String {
-        format!("http://{}", self.address)
+        Self { bucket, client, running, _folder: folder }
     }
 
     /// The keys of the unfinished uploads.
-    pub(crate) async fn uploads(&self) -> Vec<String> {
+    async fn uploads(&self) -> Vec<String> {
         let list = self.client.list_multipart_uploads().bucket(&self.bucket.bucket);
         let page = list.send().await.unwrap();
         page.uploads.unwrap_or_default().into_iter().filter_map(|upload| upload.key).collect()
     }
 
     /// The keys of the objects.
-    pub(crate) async fn objects(&self) -> Vec<String> {
+    async fn objects(&self) -> Vec<String> {
         let list = self.client.list_objects_v2().bucket(&self.bucket.bucket);
         let page = list.send().await.unwrap();
         page.contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect()

@@ -6,8 +6,8 @@ use super::{
     HONOURED, TURBO, assert_uploads, gateway, main_branch, paths, pull_request, put, put_chunked,
     statuses,
 };
-use crate::control::Embedded;
 use crate::support::content::Content;
+use crate::support::embedded::Embedded;
 
 /// Bodies that are held whole, and such that go through.
 const SIZES: [usize; 3] = [0, 1000, 100_000];
@@ -16,7 +16,7 @@ const SIZES: [usize; 3] = [0, 1000, 100_000];
 async fn the_first_bytes_stay() {
     for size in SIZES {
         let storage = Embedded::start().await;
-        let gateway = gateway(&storage.endpoint(), Some(HONOURED));
+        let gateway = gateway(&storage.endpoint, Some(HONOURED));
         let (first, second) = (Content::sized(size), Content::of(vec![b'x'; size + 1]));
         for (dialect, path) in paths() {
             let (stored, kept) = statuses(dialect);
@@ -41,7 +41,7 @@ async fn the_first_bytes_stay() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_comes_in_chunks_is_stored_once_too() {
     let storage = Embedded::start().await;
-    let gateway = gateway(&storage.endpoint(), Some(HONOURED));
+    let gateway = gateway(&storage.endpoint, Some(HONOURED));
     for (dialect, path) in paths() {
         let (stored, kept) = statuses(dialect);
         let answer = put_chunked(&gateway, &path, &main_branch(), b"first").await;
@@ -56,7 +56,7 @@ async fn what_comes_in_chunks_is_stored_once_too() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_names_itself_is_stored_once_too() {
     let storage = Embedded::start().await;
-    let gateway = gateway(&storage.endpoint(), Some(HONOURED));
+    let gateway = gateway(&storage.endpoint, Some(HONOURED));
     for size in SIZES {
         let content = Content::sized(size);
         let path = format!("/bazel/cas/{}", content.hex);
@@ -74,7 +74,7 @@ async fn of_many_at_the_same_time_one_is_stored() {
     const WRITERS: u8 = 20;
     for (size, in_chunks) in [(1000, false), (100_000, false), (100_000, true)] {
         let storage = Embedded::start().await;
-        let gateway = gateway(&storage.endpoint(), Some(HONOURED));
+        let gateway = gateway(&storage.endpoint, Some(HONOURED));
         for (dialect, path) in paths() {
             let (stored, kept) = statuses(dialect);
             let who = main_branch();
@@ -103,7 +103,7 @@ async fn of_many_at_the_same_time_one_is_stored() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn untrusted_uploads_are_kept_apart() {
     let storage = Embedded::start().await;
-    let gateway = gateway(&storage.endpoint(), Some(HONOURED));
+    let gateway = gateway(&storage.endpoint, Some(HONOURED));
     for (who, body, status) in [
         (pull_request(7), b"from 7", 202),
         (pull_request(8), b"from 8", 202),

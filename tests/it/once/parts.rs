@@ -8,9 +8,9 @@ use super::{
     HONOURED, TURBO, assert_uploads, gateway, head_of_put, main_branch, paths, put, put_chunked,
     start, statuses,
 };
-use crate::control::Embedded;
 use crate::control::stand_in::StandIn;
 use crate::support::content::Content;
+use crate::support::embedded::Embedded;
 
 /// A part, as the configuration has it.
 const PART: usize = 5 * 1024 * 1024;
@@ -23,7 +23,7 @@ fn only_whole_objects() -> ConditionalWrites {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_parts_are_stored_once() {
     let storage = Embedded::start().await;
-    let gateway = gateway(&storage.endpoint(), Some(HONOURED));
+    let gateway = gateway(&storage.endpoint, Some(HONOURED));
     let first = Content::sized(2 * PART + 7);
     for (status, body) in [(202, &first.bytes), (200, &vec![0; PART + 1]), (200, &vec![0; 3])] {
         let answer = put_chunked(&gateway, TURBO, &main_branch(), body).await;
@@ -38,7 +38,7 @@ async fn several_parts_are_stored_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_several_that_are_completed_one_is_stored() {
     let storage = Embedded::start().await;
-    let gateway = gateway(&storage.endpoint(), Some(HONOURED));
+    let gateway = gateway(&storage.endpoint, Some(HONOURED));
     let bodies: Vec<_> = (0..4).map(|number| vec![number; PART + 1]).collect();
     let who = main_branch();
     let answers = join_all(bodies.iter().map(|body| put_chunked(&gateway, TURBO, &who, body)));
@@ -53,14 +53,14 @@ async fn of_several_that_are_completed_one_is_stored() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_completions_overwrite_there_is_one_part() {
     let storage = Embedded::start().await;
-    let gateway = gateway(&storage.endpoint(), Some(only_whole_objects()));
+    let gateway = gateway(&storage.endpoint, Some(only_whole_objects()));
     let large = vec![b'x'; PART + 1];
     for (dialect, path) in paths() {
         let answer = put_chunked(&gateway, &path, &main_branch(), &large).await;
         // Nx would fail the build.
         let expected = if dialect == "nx" { 403 } else { 413 };
         assert_eq!(answer.status, expected, "{dialect}: {}", answer.text());
-        assert_eq!(storage.objects().await, [] as [&str; 0], "{dialect}");
+        assert_eq!(storage.keys().await, [] as [&str; 0], "{dialect}");
         assert_eq!(storage.uploads().await, [] as [&str; 0], "{dialect}");
         assert_uploads(&gateway, dialect, 0, 0);
     }
@@ -79,7 +79,7 @@ async fn where_completions_overwrite_there_is_one_part() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_of_known_length_needs_no_parts() {
     let storage = Embedded::start().await;
-    let gateway = gateway(&storage.endpoint(), Some(only_whole_objects()));
+    let gateway = gateway(&storage.endpoint, Some(only_whole_objects()));
     let content = Content::sized(2 * PART);
     for (status, body) in [(202, &content.bytes), (200, &vec![0; 2 * PART])] {
         assert_eq!(put(&gateway, TURBO, &main_branch(), body).await.status, status);

@@ -7,8 +7,8 @@ use tokio::task::block_in_place;
 
 use super::start::{assert_status, begins_trial, get, put};
 use super::{TURBO, yaml};
-use crate::control::Embedded;
 use crate::control::stand_in::StandIn;
+use crate::support::embedded::Embedded;
 use crate::support::gateway::{STREAM, Settings};
 use crate::support::process::Process;
 
@@ -47,7 +47,7 @@ impl Running {
 #[tokio::test(flavor = "multi_thread")]
 async fn for_a_fit_bucket_it_is_applied() {
     let storage = Embedded::start().await;
-    let running = Running::start(storage.endpoint());
+    let running = Running::start(storage.endpoint.clone());
     assert_status(&put(&running.process, TURBO, "the first"), 202);
     assert_status(&put(&running.process, TURBO, "the second"), 202);
     running.turn_on(|yaml| yaml);

@@ -8,9 +8,9 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::block_in_place;
 
 use super::{TURBO, head_of_put, main_branch, yaml};
-use crate::control::Embedded;
 use crate::control::stand_in::StandIn;
 use crate::support::answer::Answer;
+use crate::support::embedded::Embedded;
 use crate::support::gateway::{STREAM, Settings};
 use crate::support::process::{self, Process};
 use crate::support::server::{Seen, Server};
@@ -83,11 +83,11 @@ pub(super) fn begins_trial(seen: &Seen) -> bool {
 async fn a_fit_bucket_is_used() {
     let storage = Embedded::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let process = start(storage.address(), &folder);
+    let process = start(storage.address, &folder);
     assert_status(&put(&process, TURBO, "the first"), 202);
     assert_status(&put(&process, TURBO, "the second"), 200);
     assert!(get(&process, TURBO).ends_with("the first"));
-    assert_eq!(storage.objects().await, ["turborepo/acme/0123456789abcdef"]);
+    assert_eq!(storage.keys().await, ["turborepo/acme/0123456789abcdef"]);
     assert!(!process.errors().contains("write_once"), "{}", process.errors());
 }
 
@@ -112,7 +112,7 @@ async fn storage_may_come_up_later() {
     assert_status(&put(&process, TURBO, "the first"), 202);
     assert_status(&put(&process, TURBO, "the second"), 200);
     assert!(get(&process, TURBO).ends_with("the first"));
-    assert_eq!(storage.objects().await, ["turborepo/acme/0123456789abcdef"]);
+    assert_eq!(storage.keys().await, ["turborepo/acme/0123456789abcdef"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,13 @@
 //! Nobody knows yet what the bucket is worth: nothing is written, and everything else goes on.
 
 use super::{HONOURED, TURBO, gateway, learn, main_branch, paths, pull_request, put, put_chunked};
-use crate::control::Embedded;
+use crate::support::embedded::Embedded;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn uploads_are_refused_until_it_is_known() {
     let storage = Embedded::start().await;
-    let writer = gateway(&storage.endpoint(), Some(HONOURED));
-    let gateway = gateway(&storage.endpoint(), None);
+    let writer = gateway(&storage.endpoint, Some(HONOURED));
+    let gateway = gateway(&storage.endpoint, None);
     for (dialect, path) in paths() {
         assert!(put(&writer, &path, &main_branch(), b"earlier").await.status < 300);
         for who in [main_branch(), pull_request(7)] {

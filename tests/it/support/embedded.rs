@@ -1,6 +1,7 @@
 //! The S3 server of `casgate dev`: storage that enforces signatures, and whose multipart uploads are
 //! seen until they end.
 
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
 use aws_sdk_s3::Client;
@@ -16,6 +17,7 @@ const BUCKET: &str = "artifacts";
 
 /// The server. It ends when dropped.
 pub(crate) struct Embedded {
+    pub(crate) address: SocketAddr,
     pub(crate) endpoint: String,
     running: JoinHandle<std::io::Result<()>>,
     client: Client,
@@ -25,18 +27,23 @@ pub(crate) struct Embedded {
 impl Embedded {
     /// A server with the bucket of the tests.
     pub(crate) async fn start() -> Self {
+        Self::start_on(TcpListener::bind("127.0.0.1:0").await.unwrap()).await
+    }
+
+    /// The same on this listener.
+    pub(crate) async fn start_on(listener: TcpListener) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = Options {
             root: folder.path().join("data"),
             access_key_id: "AKIATESTS".into(),
             secret_access_key: "storage secret".into(),
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let endpoint = format!("http://{address}");
         let running = tokio::spawn(serve(listener, options));
         let client = client_of(&Gateway::before(&endpoint, &super::gateway::STREAM));
         client.create_bucket().bucket(BUCKET).send().await.unwrap();
-        Self { endpoint, running, client, _folder: folder }
+        Self { address, endpoint, running, client, _folder: folder }
     }
 
     /// A gateway in front of it.
