@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::backoff;
 use crate::bucket::Bucket;
 use crate::bucket::control::conditional::{ConditionalWrites, probe_conditional_writes};
 use crate::plan::{Plan, Problem};
 
-/// How long one bucket may hold up a start or a reload.
-const TRIAL_MAX: Duration = Duration::from_secs(10);
+/// How long buckets may hold up a start or a reload.
+const HOLD_UP_MAX: Duration = Duration::from_secs(10);
+
+/// How long the trial of one bucket may take, but for deleting what it wrote.
+const TRIAL_MAX: Duration = Duration::from_secs(30);
 
 /// The pause after the first trial of a bucket that does not answer, and the longest one: storage
 /// that only starts at the same time is waited for as short as can be.
@@ -25,7 +28,11 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 ///
 /// Returns a problem for each bucket that is not fit.
 pub(super) async fn try_out(plan: &Plan) -> Vec<Problem> {
-    try_buckets(untried(plan).into_values()).await;
+    if timeout(HOLD_UP_MAX, try_buckets(untried(plan).into_values())).await.is_err() {
+        for bucket in untried(plan).into_keys() {
+            tracing::error!(bucket, "write_once takes long to try out; uploads are refused");
+        }
+    }
     let routes = plan.routes.values().filter(|route| route.write_once && route.takes_uploads());
     let mut problems: Vec<_> = routes
         .filter_map(|route| {

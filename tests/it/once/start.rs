@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpSocket};
@@ -9,7 +10,7 @@ use tokio::task::block_in_place;
 
 use super::{TURBO, head_of_put, main_branch, yaml};
 use crate::control::stand_in::StandIn;
-use crate::support::answer::Answer;
+use crate::support::answer::{Answer, Then};
 use crate::support::embedded::Embedded;
 use crate::support::gateway::{STREAM, Settings};
 use crate::support::process::{self, Process};
@@ -130,6 +131,18 @@ async fn what_can_be_read_is_read_meanwhile() {
     assert_status(&answer, 200);
     assert!(answer.ends_with("from long ago"), "{answer}");
     assert_status(&put(&process, TURBO, "a new one"), 503);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn storage_that_hangs_does_not_hang_the_start() {
+    let storage = Server::scripted(|_| Answer::nothing(Then::Stall)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let began = Instant::now();
+    let process = start(storage.address, &folder);
+    // Ten seconds are what a bucket gets.
+    assert!(began.elapsed().as_secs() < 15, "{:?}", began.elapsed());
+    block_in_place(|| process.logged("write_once takes long to try out"));
+    assert_status(&put(&process, TURBO, "too early"), 503);
 }
 
 /// It is known too late for a start without it.
