@@ -6,6 +6,7 @@ import threading
 import pytest
 from caches import TENANTS, cache_route, issuers, pull_request, token
 from process import eventually
+from turborepo import FAST_VERSIONS, Monorepo, Remote
 from web import bearer, request
 
 PART = 5 * 1024 * 1024
@@ -140,6 +141,22 @@ def test_without_it_the_last_bytes_count(gateway, each_storage):
         assert send(url, content).status == 202
         assert get(url) == content
     assert not unfinished(each_storage, "often/")
+
+
+@pytest.mark.parametrize("version", FAST_VERSIONS)
+def test_turbo_is_content_with_what_is_there(gateway, folder, version):
+    monorepo = Monorepo(folder, version)
+    remote = Remote(f"{gateway.url}/once", token())
+    first, second, third = monorepo.clone(), monorepo.clone(), monorepo.clone()
+    first.build(remote)
+    kept = uploads(gateway, "kept")
+    forced = second.build(remote, "--force")
+    assert forced.cached == (0, 2)
+    assert not forced.warnings
+    assert second.built() != first.built()
+    assert uploads(gateway, "kept") == kept + 2
+    assert "FULL TURBO" in third.build(remote).output
+    assert third.built() == first.built()
 
 
 def test_what_nobody_finishes_is_swept(start, each_storage, folder):
