@@ -25,13 +25,15 @@
 //! ```
 //!
 //! A tenant is one segment of the key, never a path: a [`Tenant`](crate::auth::Tenant) cannot hold
-//! a slash, so no tenant reaches into the subtree of another. What is below `.casgate/` is reached
-//! with a [`Namespace`] only, whatever layouts, tenants and names make.
+//! a slash, so no tenant reaches into the subtree of another
+//! ([`Layout::keeps_tenants_apart`]). What is below `.casgate/` is reached with a [`Namespace`]
+//! only, whatever layouts, tenants and names make.
 
 use std::fmt;
 
 use super::ContentId;
-use crate::auth::{Grant, Namespace, Writing};
+use super::entry::EntryName;
+use crate::auth::{Grant, Namespace, Tenant, Writing};
 use crate::error::Error;
 
 /// The longest key S3 accepts, in bytes (AWS, "Creating object key names").
@@ -156,6 +158,26 @@ impl Layout {
         self.pieces.iter().any(|piece| matches!(piece, Piece::Tenant))
     }
 
+    /// Whether no key can be that of two tenants, however long the names of their contents are: each
+    /// tenant is a whole segment. With `{tenant}{hash}`, `ac` could name what `acme` has.
+    #[must_use]
+    pub fn keeps_tenants_apart(&self) -> bool {
+        let before = |index: usize| match index.checked_sub(1).map(|index| &self.pieces[index]) {
+            None => true,
+            Some(Piece::Literal(text)) => text.ends_with('/'),
+            Some(Piece::Name | Piece::Tenant) => false,
+        };
+        let after = |index: usize| match self.pieces.get(index + 1) {
+            None => true,
+            Some(Piece::Literal(text)) => text.starts_with('/'),
+            Some(Piece::Name | Piece::Tenant) => false,
+        };
+        let mut pieces = self.pieces.iter().enumerate();
+        pieces.all(|(index, piece)| {
+            !matches!(piece, Piece::Tenant) || (before(index) && after(index))
+        })
+    }
+
     /// Whether keys have segments `.` or `..`. Storage takes them, but clients resolve them in a
     /// URL before they send it (RFC 3986 section 5.2.4), and then its signature is wrong.
     #[must_use]
@@ -207,7 +229,7 @@ impl Layout {
             Some(rest) => rest.split_once('/').map_or("", |(_, shared)| shared),
             None => key,
         };
-        !shared.starts_with(RESERVED) && makes(&self.pieces, shared)
+        !is_reserved(shared) && makes(&self.pieces, shared)
     }
 
     fn shared_key(&self, grant: &Grant, content: &ContentId) -> Result<Key, Error> {
@@ -223,11 +245,17 @@ impl Layout {
                 }
             }
         }
-        if key.starts_with(RESERVED) {
+        if is_reserved(&key) {
             return Err(Error::Forbidden("the key is not one for content".into()));
         }
         checked(key)
     }
+}
+
+/// Whether a key is ours. So is the one of the folder itself: on storage that keeps files, an object
+/// called like it would leave no room for what is below.
+fn is_reserved(key: &str) -> bool {
+    key.starts_with(RESERVED) || RESERVED.strip_suffix('/') == Some(key)
 }
 
 fn isolated_key(namespace: &Namespace, shared: &Key) -> Result<Key, Error> {
@@ -241,8 +269,8 @@ fn checked(key: String) -> Result<Key, Error> {
     Ok(Key(key))
 }
 
-/// Whether `text` is the pieces with something in the place of names and tenants. A tenant is one
-/// segment; a name can be several.
+/// Whether `text` is the pieces with names and tenants in their places. A tenant is one segment; a
+/// name can be several.
 fn makes(pieces: &[Piece], text: &str) -> bool {
     match pieces {
         [] => text.is_empty(),
@@ -250,12 +278,15 @@ fn makes(pieces: &[Piece], text: &str) -> bool {
             text.strip_prefix(literal.as_str()).is_some_and(|text| makes(rest, text))
         }
         [piece @ (Piece::Name | Piece::Tenant), rest @ ..] => {
-            let end = match piece {
-                Piece::Tenant => text.find('/').unwrap_or(text.len()),
-                _ => text.len(),
+            let (end, fits): (_, fn(&str) -> bool) = match piece {
+                Piece::Tenant => {
+                    let end = text.find('/').unwrap_or(text.len());
+                    (end, |text| Tenant::parse(text).is_ok())
+                }
+                _ => (text.len(), |text| EntryName::parse(text).is_ok()),
             };
-            let ends = (1..=end).filter(|end| text.is_char_boundary(*end));
-            ends.into_iter().any(|end| makes(rest, &text[end..]))
+            let mut ends = (1..=end).filter(|end| text.is_char_boundary(*end));
+            ends.any(|end| makes(rest, &text[end..]) && fits(&text[..end]))
         }
     }
 }
@@ -311,6 +342,24 @@ mod tests {
     }
 
     #[test]
+    fn a_tenant_that_is_no_segment_can_be_taken_for_another() {
+        for (template, expected) in [
+            ("{tenant}/{hash}", true),
+            ("{hash}", true),
+            ("a/{team}/b/{hash}.x", true),
+            ("{hash}/{team}", true),
+            ("{tenant}{hash}", false),
+            ("a/{tenant}-{hash}", false),
+            ("a/{hash}-{tenant}", false),
+            ("a{tenant}/{hash}", false),
+            ("{tenant}{tenant}/{hash}", false),
+        ] {
+            let layout = Layout::parse(template).unwrap();
+            assert_eq!(layout.keeps_tenants_apart(), expected, "{template}");
+        }
+    }
+
+    #[test]
     fn keys_end_at_1024_bytes() {
         let fits = format!("{}{{hex}}", "a".repeat(KEY_BYTES_MAX - 64));
         assert_eq!(key(&fits, None).unwrap().len(), KEY_BYTES_MAX);
@@ -352,6 +401,7 @@ mod tests {
             ("{tenant}/{hash}", ".casgate", "untrusted/x/acme/0a1b"),
             ("{tenant}{hash}", ".cas", "gate/untrusted/x"),
             ("{hash}", "acme", ".casgate/untrusted/x"),
+            ("{hash}", "acme", ".casgate"),
         ] {
             let layout = Layout::parse(template).unwrap();
             let (grant, name) = (grant(tenant), entry(name));
@@ -374,6 +424,12 @@ mod tests {
             ("cache/{hash}.bin", "cache/a/b/c/abc.bin", true),
             ("cache/{hash}.bin", "cache/.bin", false),
             ("cache/{hash}", "backups/2026.tar", false),
+            // Somebody else's: no name has a space, an empty segment or a letter with an accent.
+            ("{hash}", "backups/my backup.tar", false),
+            ("{team}/{hash}", "backups//2026", false),
+            ("{team}/{hash}", "backups/\u{e9}t\u{e9}", false),
+            ("{team}/{hash}", "../0a1b", false),
+            ("{hash}", ".casgate", false),
             ("x/{team}-{hash}", "x/a-b-c", true),
         ] {
             assert_eq!(Layout::parse(template).unwrap().makes(key), expected, "{template} {key}");

@@ -18,6 +18,12 @@ pub(super) const fn follows_redirects(dialect: &config::Dialect) -> bool {
     !matches!(dialect, config::Dialect::Bazel(_))
 }
 
+/// Whether names of the dialect differ in length, so that what is beside one in a key could be taken
+/// for a part of it. Digests do not.
+pub(super) const fn has_names_of_any_length(dialect: &config::Dialect) -> bool {
+    !matches!(dialect, config::Dialect::Chainloop(_))
+}
+
 /// Whether anything can be stored with the dialect.
 pub(super) const fn takes_uploads(dialect: &config::Dialect) -> bool {
     !matches!(dialect, config::Dialect::Chainloop(_))

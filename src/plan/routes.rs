@@ -62,6 +62,7 @@ fn one(
     let policy = policy(at, route.auth, context, problems);
     let legacy_tags = dialects::has_legacy_tags(&route.dialect);
     let follows_redirects = dialects::follows_redirects(&route.dialect);
+    let names_vary = dialects::has_names_of_any_length(&route.dialect);
     let dialect = dialects::compile(at, route.dialect, context.public_origin, problems);
     let delivery = match route.delivery {
         config::Delivery::Redirect => Delivery::Redirect,
@@ -78,6 +79,10 @@ fn one(
         let message = "{tenant} needs a rule `auth.jwt.tenant` that says who that is";
         problems.add(&format!("{at}.layout"), message);
         return None;
+    }
+    if names_vary && !layout.keeps_tenants_apart() {
+        let message = "{tenant} has to be a whole segment, or one tenant's names lead to another's";
+        problems.add(&format!("{at}.layout"), message);
     }
     if delivery != Delivery::Stream && layout.has_dot_segments() {
         let message = "clients resolve dot segments in a redirect, and then it is refused; stream";

@@ -10,6 +10,7 @@
 //! | [`dialect`] | Does each protocol keep its contract? |
 //! | [`errors`] | What does each kind of error look like in each dialect? |
 //! | [`framing`] | Is a request that parsers could disagree about refused, and does nothing hang? |
+//! | [`hostile`] | What can those do who mean harm? |
 //! | [`http2`] | Does HTTP/2 deliver the same, and does nothing a client does there hurt others? |
 //! | [`keys`] | Are keys fetched safely, and tokens judged rightly while they change? |
 //! | [`layers`] | Do the modules depend on one another only as they should? |
@@ -34,6 +35,7 @@ mod delivery;
 mod dialect;
 mod errors;
 mod framing;
+mod hostile;
 mod http2;
 mod keys;
 mod layers;
