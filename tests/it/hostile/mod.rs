@@ -3,10 +3,15 @@
 //! | module | question |
 //! | --- | --- |
 //! | [`layouts`] | Can a layout make one key for two tenants? |
+//! | [`storage`] | Does storage that never ends its answers hold up anybody? |
 
 mod layouts;
+mod storage;
+
+use serde_json::json;
 
 use crate::support::gateway::{STREAM, Settings};
+use crate::support::token;
 
 /// Holders of a token with that scope may write, by `PUT /turbo/v8/artifacts/{hash}`.
 const CACHE: Settings<'static> = Settings {
@@ -25,3 +30,8 @@ const CACHE: Settings<'static> = Settings {
 "#,
     ..STREAM
 };
+
+/// The header line of somebody who may write.
+fn writer() -> String {
+    token::bearer(json!({"team": "acme", "scope": "artifacts:write"}))
+}
