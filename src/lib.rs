@@ -49,7 +49,8 @@
 //! - No client gets as many bytes as `Content-Length` announced unless they hash to the digest, or
 //!   the route trusts storage's checksum, or the client asked for a part ([`transfer::copy`]).
 //! - No upload holds more than one part in memory, and one of known length no more than a read
-//!   buffer; memory for parts is bounded for the whole process ([`transfer::upload::Uploads`]).
+//!   buffer; memory for parts and for long questions is bounded for the whole process
+//!   ([`transfer::upload::Uploads`]).
 //! - No body that is sent is held in memory beyond one read buffer of 64 KiB, on HTTP/2 two, whatever the
 //!   content's size; content of at most that size is held whole while it is checked.
 //! - No request is answered by two configurations: it keeps the plan it began with, whatever is

@@ -179,7 +179,7 @@ async fn carry_out(
             let now = SystemTime::now();
             let verdict = tokio::select! {
                 biased;
-                verdict = gateway::answer_question(*question, storage, head, &body, now) => verdict,
+                verdict = gateway::answer_question(*question, storage, head, &body.bytes, now) => verdict,
                 gone = client.gone() => return Ending::Gone(gone),
             };
             // A question leads to no other.

@@ -33,6 +33,9 @@ use crate::plan::Route;
 /// How much of the body of an answer to a write is looked at.
 const DOCUMENT_BYTES_MAX: usize = 16 * 1024;
 
+/// Long questions that may be in memory at once; the longest have 1 MiB.
+const QUESTIONS_MAX: usize = 128;
+
 /// What all uploads of a process have in common.
 #[derive(Clone)]
 pub struct Uploads {
@@ -40,7 +43,9 @@ pub struct Uploads {
     /// A permit for each part that may be in memory.
     memory: Arc<Semaphore>,
     parts_max: usize,
-    /// How long an upload waits for memory.
+    /// A permit for each long question that may be in memory.
+    questions: Arc<Semaphore>,
+    /// How long either waits for memory.
     patience: Duration,
     rate_min: usize,
     grace: Duration,
@@ -57,10 +62,15 @@ impl Uploads {
         let memory = earlier
             .filter(|earlier| earlier.parts_max == parts_max && earlier.part_size == part_size)
             .map_or_else(|| Arc::new(Semaphore::new(parts_max)), |it| Arc::clone(&it.memory));
+        let questions = earlier.map_or_else(
+            || Arc::new(Semaphore::new(QUESTIONS_MAX)),
+            |earlier| Arc::clone(&earlier.questions),
+        );
         Self {
             part_size,
             memory,
             parts_max,
+            questions,
             patience: timeouts.storage_first_byte,
             rate_min: bytes(limits.receive_rate_min),
             grace: timeouts.header,
@@ -74,12 +84,13 @@ impl Uploads {
         Pace { bytes_max, rate_min: self.rate_min, grace: self.grace }
     }
 
-    /// Room for one part in memory.
-    async fn room(&self) -> Result<OwnedSemaphorePermit, Error> {
-        let permit = timeout(self.patience, Arc::clone(&self.memory).acquire_owned()).await;
-        permit.ok().and_then(Result::ok).ok_or_else(|| {
-            Error::storage(Kind::StorageBusy, "no memory for another upload in time")
-        })
+    /// Room for one part, or for one long question, in memory.
+    async fn room(&self, memory: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
+        let permit = timeout(self.patience, Arc::clone(memory).acquire_owned()).await;
+        permit
+            .ok()
+            .and_then(Result::ok)
+            .ok_or_else(|| Error::storage(Kind::StorageBusy, "no memory for another body in time"))
     }
 }
 
@@ -240,7 +251,7 @@ impl Receiving<'_> {
 
     /// Stores a body of which nobody knows how long it is, or that is too long for one request.
     async fn collect(mut self) -> Result<Written, Undelivered> {
-        let _room = self.uploads.room().await?;
+        let _room = self.uploads.room(&self.uploads.memory).await?;
         self.body.ask_for_it().await?;
         let part_size = self.uploads.part_size;
         // Grown on the way it would be in memory twice at times. Pages that are not written to are
@@ -309,7 +320,15 @@ pub(super) async fn read_judged(
     Ok((write::judge(step, status, &document)?, document))
 }
 
-/// Reads a small body.
+/// A body that is part of a question, and its place in memory.
+pub struct SmallBody {
+    /// The bytes.
+    pub bytes: Bytes,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+/// Reads a small body. Of those that are longer than a read buffer only so many are in memory at
+/// once: whoever may read may send them.
 ///
 /// # Errors
 /// See [`Undelivered`].
@@ -317,7 +336,7 @@ pub async fn read_small(
     client: &mut Client,
     uploads: &Uploads,
     bytes_max: usize,
-) -> Result<Bytes, Undelivered> {
+) -> Result<SmallBody, Undelivered> {
     let limit = bytes_max as u64;
     if client.body_length().is_some_and(|length| length > limit) {
         return Err(Error::PayloadTooLarge { limit }.into());
@@ -325,6 +344,10 @@ pub async fn read_small(
     let mut body = Body::new(client, uploads.pace(limit));
     body.ask_for_it().await?;
     let mut bytes = Vec::new();
-    body.fill(&mut bytes, bytes_max).await?;
-    Ok(bytes.into())
+    let mut room = None;
+    if body.fill(&mut bytes, bytes_max.min(BUFFERED_BYTES_MAX as usize)).await? {
+        room = Some(uploads.room(&uploads.questions).await?);
+        body.fill(&mut bytes, bytes_max).await?;
+    }
+    Ok(SmallBody { bytes: bytes.into(), _room: room })
 }

@@ -3,9 +3,11 @@
 //! | module | question |
 //! | --- | --- |
 //! | [`layouts`] | Can a layout make one key for two tenants? |
+//! | [`questions`] | How much memory do many long questions take? |
 //! | [`storage`] | Does storage that never ends its answers hold up anybody? |
 
 mod layouts;
+mod questions;
 mod storage;
 
 use serde_json::json;
