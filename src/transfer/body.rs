@@ -14,9 +14,9 @@ use crate::error::Error;
 pub struct Pace {
     /// The most bytes.
     pub bytes_max: u64,
-    /// Bytes per second that the client must send on average, while it is waited for.
+    /// Bytes per second that the client must send while it is waited for.
     pub rate_min: usize,
-    /// What it may be late.
+    /// What it may be late, however much it sent before.
     pub grace: Duration,
 }
 
@@ -25,8 +25,9 @@ pub struct Body<'c> {
     client: &'c mut Client,
     pace: Pace,
     received: u64,
-    /// For as long as the client was waited for.
-    waited: Duration,
+    /// How long the client is waited for from now on. Bytes earn more of it, but never more than the
+    /// grace: what came in a burst is no reason to hold memory for hours after it.
+    patience: Duration,
     /// What was read and not taken.
     ahead: Bytes,
     asked_for: bool,
@@ -35,8 +36,8 @@ pub struct Body<'c> {
 impl<'c> Body<'c> {
     /// The body of the request that the client has sent the head of.
     pub fn new(client: &'c mut Client, pace: Pace) -> Self {
-        let (received, waited, ahead, asked_for) = Default::default();
-        Self { client, pace, received, waited, ahead, asked_for }
+        let (received, ahead, asked_for) = Default::default();
+        Self { client, pace, received, patience: pace.grace, ahead, asked_for }
     }
 
     /// Tells a client that waits for it to send the body (RFC 9110 section 10.1.1).
@@ -58,14 +59,16 @@ impl<'c> Body<'c> {
             return Ok(Some(std::mem::take(&mut self.ahead)));
         }
         loop {
-            let due = Duration::from_secs(self.received / self.pace.rate_min.max(1) as u64);
-            let patience = (self.pace.grace + due).saturating_sub(self.waited);
             let began = Instant::now();
-            let read = timeout(patience, self.client.read_body()).await;
-            self.waited += began.elapsed();
+            let read = timeout(self.patience, self.client.read_body()).await;
+            self.patience = self.patience.saturating_sub(began.elapsed());
             let read = read.map_err(|_| Gone::new("it sends too little for too long"))??;
             let Some(bytes) = read else { return Ok(None) };
-            self.received += bytes.len() as u64;
+            let length = bytes.len() as u64;
+            let earned =
+                Duration::from_micros(length * 1_000_000 / self.pace.rate_min.max(1) as u64);
+            self.patience = (self.patience + earned).min(self.pace.grace);
+            self.received += length;
             if self.received > self.pace.bytes_max {
                 return Err(Error::PayloadTooLarge { limit: self.pace.bytes_max }.into());
             }

@@ -2,10 +2,12 @@
 //!
 //! | module | question |
 //! | --- | --- |
+//! | [`bursts`] | How long is a client waited for that sent much and then nothing? |
 //! | [`layouts`] | Can a layout make one key for two tenants? |
 //! | [`questions`] | How much memory do many long questions take? |
 //! | [`storage`] | Does storage that never ends its answers hold up anybody? |
 
+mod bursts;
 mod layouts;
 mod questions;
 mod storage;
