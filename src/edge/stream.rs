@@ -300,3 +300,31 @@ impl<S> GetSocketDigest for ClientStream<S> {
 }
 
 impl<S> Peek for ClientStream<S> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_lost_of_what_others_grant_meanwhile() {
+        const TIMES: usize = 200_000;
+        let allowance = Allowance::default();
+        allowance.limit(TIMES);
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..TIMES).for_each(|_| allowance.charge(1)));
+            (0..TIMES).for_each(|_| allowance.grant(1));
+        });
+        assert_eq!(allowance.left.load(Ordering::Relaxed), TIMES);
+    }
+
+    #[test]
+    fn where_there_is_no_limit_none_comes_about() {
+        let allowance = Allowance::default();
+        allowance.lift();
+        allowance.charge(1000);
+        assert_eq!(allowance.left.load(Ordering::Relaxed), usize::MAX);
+        allowance.limit(1000);
+        allowance.charge(1001);
+        assert_eq!(allowance.left.load(Ordering::Relaxed), 0);
+    }
+}

@@ -172,6 +172,10 @@ async fn trickle(settings: Settings<'_>, first: &[u8], framing: &str) {
     .await;
     assert_eq!(client.rest().await, b"");
     until_gone(&gateway, 1).await;
+    // What is out of time is given up in the background.
+    let multipart = "casgate_multipart_uploads_total";
+    let begun = gateway.metric(multipart, &["\"begun\""]);
+    gateway.until_metric(multipart, &["\"aborted\""], begun).await;
     assert_nothing_left(&storage, framing);
 }
 
