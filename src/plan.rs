@@ -113,7 +113,10 @@ impl Route {
     /// [`Kind::StorageUnavailable`]: it is not known yet.
     pub fn check_uploads(&self) -> Result<(), Error> {
         if self.write_once && !self.bucket.fitness.creates_once() {
-            let detail = "whether the bucket keeps what was written first is not known";
+            let detail = match self.bucket.fitness.conditional_writes() {
+                None => "whether the bucket keeps what was written first is not known",
+                Some(_) => "the bucket does not keep what was written first",
+            };
             return Err(Error::storage(Kind::StorageUnavailable, detail));
         }
         Ok(())
