@@ -20,6 +20,9 @@ use crate::error::{Error, Kind};
 /// How much of an error's body is read for its code, and to keep the connection.
 const ERROR_BYTES_MAX: usize = 16 * 1024;
 
+/// How much of a body is read while storage says nothing in it.
+const SPACE_BYTES_MAX: usize = 1024 * 1024;
+
 /// The head of an answer, and the way to its body.
 pub struct Answer {
     pub(super) session: Box<HttpSession>,
@@ -124,30 +127,47 @@ impl Answer {
         }
     }
 
-    /// Reads the body of an answer to a write, and gives the connection back where that is all of it:
-    /// what comes after so many bytes is left. Storage may take its time, as long as something comes
-    /// within that of each read: it says so with white space in front (AWS,
-    /// "CompleteMultipartUpload").
+    /// Reads a body that says how something went, and gives the connection back where that is all of
+    /// it: what comes after so many bytes is left. All of it has to come within the time of one read.
     ///
     /// # Errors
-    /// The body ended early, stalled, or the connection broke.
-    pub(super) async fn into_document(mut self, bytes_max: usize) -> Result<Vec<u8>, Error> {
+    /// The body ended early, did not end in time, or the connection broke.
+    pub(super) async fn into_document(self, bytes_max: usize) -> Result<Vec<u8>, Error> {
+        let limit = self.session.read_timeout.unwrap_or(Duration::MAX);
+        // One timer over all reads: storage must not stretch a document byte by byte.
+        let document = timeout(limit, self.into_late_document(bytes_max)).await;
+        document.unwrap_or_else(|_| Err(Failure::Timeout.into_error()))
+    }
+
+    /// The same where storage may take its time, as long as something comes within that of each
+    /// read: it says so with white space in front (AWS, "CompleteMultipartUpload").
+    ///
+    /// # Errors
+    /// The body ended early, stalled, is nothing but white space, or the connection broke.
+    pub(super) async fn into_late_document(mut self, bytes_max: usize) -> Result<Vec<u8>, Error> {
         if let Some(refusal) = &mut self.refusal {
             let document = std::mem::take(&mut refusal.body);
             self.discard().await;
             return Ok(document);
         }
-        let mut document = Vec::new();
+        let (mut document, mut space) = (Vec::new(), 0);
         loop {
             let read = self.session.read_body_ref().await;
             let read =
                 read.map_err(|error| Failure::of("reading the answer", error).into_error())?;
             let Some(bytes) = read else { break };
+            if document.is_empty() {
+                space += bytes.len();
+            }
             let bytes = if document.is_empty() { bytes.trim_ascii_start() } else { bytes };
             let room = bytes_max - document.len();
             document.extend_from_slice(&bytes[..room.min(bytes.len())]);
             if bytes.len() > room {
                 return Ok(document);
+            }
+            if space > SPACE_BYTES_MAX {
+                let detail = "an answer of nothing but white space";
+                return Err(Error::storage(Kind::StorageFailed, detail));
             }
         }
         self.release().await;

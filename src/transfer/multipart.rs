@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::time::timeout;
-
 use super::answer::Answer;
 use super::storage::StorageClient;
 use super::upload::{judge, read_judged};
@@ -11,7 +9,7 @@ use crate::bucket::Bucket;
 use crate::bucket::object::Annotations;
 use crate::bucket::write::{PARTS_MAX, Part, Step, UploadId, Write, Written, part_list};
 use crate::content::layout::WritableKey;
-use crate::error::{Error, Kind, with_causes};
+use crate::error::{Error, with_causes};
 
 /// For so many parts, storage gets once more the time that other answers have: 128 MiB of them, as
 /// a rule.
@@ -121,12 +119,7 @@ impl Target {
     async fn abort(&self) {
         let step = Step::Abort { upload: &self.upload };
         let aborted = match self.send(step, &[]).await {
-            // Nobody else has a limit for this one: whoever uploaded is gone.
-            Ok(answer) => {
-                timeout(self.storage.read, judge(&step, answer)).await.unwrap_or_else(|_| {
-                    Err(Error::storage(Kind::StorageTimeout, "the answer did not end in time"))
-                })
-            }
+            Ok(answer) => judge(&step, answer).await,
             Err(error) => Err(error),
         };
         match aborted {

@@ -311,7 +311,11 @@ pub(super) async fn read_judged(
     answer: Answer,
 ) -> Result<(Written, Vec<u8>), Error> {
     let status = answer.status();
-    let document = match answer.into_document(DOCUMENT_BYTES_MAX).await {
+    let document = match step {
+        Step::Complete { .. } => answer.into_late_document(DOCUMENT_BYTES_MAX).await,
+        _ => answer.into_document(DOCUMENT_BYTES_MAX).await,
+    };
+    let document = match document {
         // Whoever refuses a body may close on the rest of it, and the reason is lost. That it is
         // refused is not.
         Err(_) if !status.is_success() => Vec::new(),
