@@ -222,7 +222,12 @@ impl Rules {
     /// A rule that cannot be evaluated for these claims trusts nobody: readers need not have the
     /// claims that writers need.
     fn writing(&self, claims: &Claims) -> Writing {
-        let holds = |rule: &Rule| rule.permits(claims).unwrap_or(false);
+        let holds = |rule: &Rule| {
+            rule.permits(claims).unwrap_or_else(|error| {
+                tracing::debug!(%error, rule = rule.text(), "nobody is trusted by a write rule");
+                false
+            })
+        };
         if self.write.as_ref().is_some_and(holds) {
             return Writing::Shared;
         }

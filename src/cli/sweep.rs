@@ -37,7 +37,7 @@ async fn keep_bucket_swept(plan: Arc<Plan>, bucket: Arc<Bucket>) {
         key.starts_with(PROBE_PREFIX)
             || routes
                 .filter(|route| route.bucket.name == bucket.name)
-                .any(|route| route.layout.makes(key))
+                .any(|route| route.layout.makes(key, |name| route.dialect.stores(name)))
     };
     loop {
         let sweep = abort_abandoned_uploads(&bucket, age, is_ours, SystemTime::now);

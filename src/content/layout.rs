@@ -32,7 +32,6 @@
 use std::fmt;
 
 use super::ContentId;
-use super::entry::EntryName;
 use crate::auth::{Grant, Namespace, Tenant, Writing};
 use crate::error::Error;
 
@@ -222,14 +221,15 @@ impl Layout {
         }
     }
 
-    /// Whether a key is one that this layout makes for some content, of whomever.
+    /// Whether a key is one that this layout makes for some content, of whomever; `is_name` says what
+    /// names the content can have.
     #[must_use]
-    pub fn makes(&self, key: &str) -> bool {
+    pub fn makes(&self, key: &str, is_name: impl Fn(&str) -> bool) -> bool {
         let shared = match key.strip_prefix(UNTRUSTED) {
             Some(rest) => rest.split_once('/').map_or("", |(_, shared)| shared),
             None => key,
         };
-        !is_reserved(shared) && makes(&self.pieces, shared)
+        !is_reserved(shared) && makes(&self.pieces, shared, &is_name)
     }
 
     fn shared_key(&self, grant: &Grant, content: &ContentId) -> Result<Key, Error> {
@@ -271,22 +271,22 @@ fn checked(key: String) -> Result<Key, Error> {
 
 /// Whether `text` is the pieces with names and tenants in their places. A tenant is one segment; a
 /// name can be several.
-fn makes(pieces: &[Piece], text: &str) -> bool {
+fn makes(pieces: &[Piece], text: &str, is_name: &dyn Fn(&str) -> bool) -> bool {
     match pieces {
         [] => text.is_empty(),
         [Piece::Literal(literal), rest @ ..] => {
-            text.strip_prefix(literal.as_str()).is_some_and(|text| makes(rest, text))
+            text.strip_prefix(literal.as_str()).is_some_and(|text| makes(rest, text, is_name))
         }
         [piece @ (Piece::Name | Piece::Tenant), rest @ ..] => {
-            let (end, fits): (_, fn(&str) -> bool) = match piece {
+            let (end, fits): (_, &dyn Fn(&str) -> bool) = match piece {
                 Piece::Tenant => {
                     let end = text.find('/').unwrap_or(text.len());
-                    (end, |text| Tenant::parse(text).is_ok())
+                    (end, &|text| Tenant::parse(text).is_ok())
                 }
-                _ => (text.len(), |text| EntryName::parse(text).is_ok()),
+                _ => (text.len(), is_name),
             };
             let mut ends = (1..=end).filter(|end| text.is_char_boundary(*end));
-            ends.any(|end| makes(rest, &text[end..]) && fits(&text[..end]))
+            ends.any(|end| makes(rest, &text[end..], is_name) && fits(&text[..end]))
         }
     }
 }
@@ -413,6 +413,7 @@ mod tests {
 
     #[test]
     fn a_layout_knows_its_own_keys() {
+        let is_name = |name: &str| EntryName::parse(name).is_ok();
         for (template, key, expected) in [
             ("{team}/{hash}", "acme/0a1b", true),
             ("{team}/{hash}", ".casgate/untrusted/abc/acme/0a1b", true),
@@ -432,7 +433,9 @@ mod tests {
             ("{hash}", ".casgate", false),
             ("x/{team}-{hash}", "x/a-b-c", true),
         ] {
-            assert_eq!(Layout::parse(template).unwrap().makes(key), expected, "{template} {key}");
+            let layout = Layout::parse(template).unwrap();
+            assert_eq!(layout.makes(key, is_name), expected, "{template} {key}");
+            assert!(!layout.makes(key, |_| false), "{template} {key}");
         }
     }
 }

@@ -61,6 +61,10 @@ impl Dialect for Chainloop {
         Ok(Vec::new())
     }
 
+    fn stores(&self, _: &str) -> bool {
+        false
+    }
+
     fn body(&self, _: &Call) -> Body {
         Body::None
     }

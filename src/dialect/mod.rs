@@ -129,6 +129,9 @@ pub trait Dialect: Send + Sync + 'static {
     /// [`Error::InvalidRequest`].
     fn tenant<'r>(&self, head: &'r Parts) -> Result<Vec<AskedTenant<'r>>, Error>;
 
+    /// Whether an entry that clients store can have this name.
+    fn stores(&self, name: &str) -> bool;
+
     /// What the body of a call is for.
     fn body(&self, call: &Call) -> Body;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use futures_util::future::join_all;
+use http::header;
 use http::request::Parts;
 
 use super::{Download, Storage, Upload, Verdict};
@@ -39,6 +40,11 @@ impl Admitted<'_> {
             }
             Call::Store(content, _) => {
                 let key = self.route.layout.writable_key(&self.grant, content)?;
+                // A part in the place of the whole would be served as the whole from then on
+                // (RFC 9110 section 14.5).
+                if self.head.headers.contains_key(header::CONTENT_RANGE) {
+                    return Err(Error::InvalidRequest("an entry is stored as a whole".into()));
+                }
                 self.route.check_uploads()?;
                 let (route, call) = (Arc::clone(self.route), self.call);
                 Ok(Verdict::Upload(Box::new(Upload { route, key, call })))

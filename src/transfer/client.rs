@@ -138,6 +138,15 @@ impl Client {
         self.allowance = Some(Arc::clone(allowance));
     }
 
+    /// Whether the request says if it has a body. In HTTP/2 it does so without a field.
+    #[must_use]
+    pub fn announces_body(&self) -> bool {
+        let headers = &self.session.req_header().headers;
+        self.session.is_http2()
+            || headers.contains_key(header::CONTENT_LENGTH)
+            || headers.contains_key(header::TRANSFER_ENCODING)
+    }
+
     /// The length of the request's body, where the request says it.
     #[must_use]
     pub fn body_length(&mut self) -> Option<u64> {

@@ -109,6 +109,11 @@ pub async fn receive(
         return Err(Error::Internal("an upload that stores nothing".into()).into());
     };
     let limit = upload.route.upload_size;
+    if !client.announces_body() {
+        // An HTTP/1.0 client may mean that its body ends with the connection.
+        let message = "a body has a Content-Length, or is chunked";
+        return Err(Error::InvalidRequest(message.into()).into());
+    }
     let length = client.body_length();
     if length.is_some_and(|length| length > limit) {
         return Err(Error::PayloadTooLarge { limit }.into());
@@ -251,12 +256,17 @@ impl Receiving<'_> {
 
     /// Stores a body of which nobody knows how long it is, or that is too long for one request.
     async fn collect(mut self) -> Result<Written, Undelivered> {
-        let _room = self.uploads.room(&self.uploads.memory).await?;
         self.body.ask_for_it().await?;
+        // What is short takes no room, and whoever sends nothing keeps none from others.
+        let mut part = Vec::new();
+        if !self.body.fill(&mut part, BUFFERED_BYTES_MAX as usize).await? {
+            return self.put(&part).await;
+        }
+        let room = self.uploads.room(&self.uploads.memory).await?;
         let part_size = self.uploads.part_size;
         // Grown on the way it would be in memory twice at times. Pages that are not written to are
         // not there.
-        let mut part = Vec::with_capacity(part_size);
+        part.reserve_exact(part_size - part.len());
         if !self.body.fill(&mut part, part_size).await? {
             return self.put(&part).await;
         }
@@ -271,6 +281,8 @@ impl Receiving<'_> {
         let once = route.write_once;
         let mut multipart = Multipart::create(storage, bucket, key, self.annotations, once).await?;
         let parts = self.store_parts(&mut multipart, part).await;
+        // No part is in memory any more.
+        drop(room);
         match parts {
             Ok(()) => Ok(multipart.complete().await?),
             Err(error) => {

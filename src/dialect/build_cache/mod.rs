@@ -123,16 +123,15 @@ impl Dialect for BuildCache {
             Method::PUT => |content| Call::Store(content, Annotations::default()),
             _ => return Err(Error::MethodNotAllowed { allow: self.preset.methods() }),
         };
-        // A part in the place of the whole would be served as the whole from then on
-        // (RFC 9110 section 14.5).
-        if head.method == Method::PUT && head.headers.contains_key(header::CONTENT_RANGE) {
-            return Err(Error::InvalidRequest("an entry is stored as a whole".into()));
-        }
         Ok(call(ContentId::Entry(self.preset.entry(rest)?)))
     }
 
     fn tenant<'r>(&self, _: &'r Parts) -> Result<Vec<AskedTenant<'r>>, Error> {
         Ok(Vec::new())
+    }
+
+    fn stores(&self, name: &str) -> bool {
+        self.preset.stores(name)
     }
 
     fn body(&self, call: &Call) -> Body {

@@ -77,6 +77,16 @@ impl Preset {
         }
     }
 
+    /// Whether an entry can have this name, which in most cases is the path below the route's.
+    pub(super) fn stores(self, name: &str) -> bool {
+        match self {
+            Self::Bazel => bazel(name).is_some(),
+            Self::Gradle => gradle(name).is_some(),
+            Self::Nx => nx_hash(name).is_some(),
+            Self::Sccache => opaque(name).is_some(),
+        }
+    }
+
     /// The entry at a path below the route's.
     ///
     /// # Errors
@@ -115,7 +125,10 @@ fn gradle(rest: &str) -> Option<Entry> {
 }
 
 fn nx(rest: &str) -> Option<Entry> {
-    let hash = rest.strip_prefix("v1/cache/")?;
+    nx_hash(rest.strip_prefix("v1/cache/")?)
+}
+
+fn nx_hash(hash: &str) -> Option<Entry> {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
     opaque(hash).filter(|_| hash.len() <= NAME_BYTES_MAX && hash.bytes().all(legal))
 }

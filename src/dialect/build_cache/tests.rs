@@ -98,12 +98,20 @@ fn nothing_else_can_be_done() {
 }
 
 #[test]
-fn a_part_is_not_stored_as_the_whole() {
-    let mut head = head("PUT", "/cache/a");
-    head.headers.insert(header::CONTENT_RANGE, HeaderValue::from_static("bytes 0-9/*"));
-    for preset in [Preset::Gradle, Preset::Sccache] {
-        let refused = BuildCache::new(preset).parse(&head, "a");
-        assert!(matches!(refused, Err(Error::InvalidRequest(_))), "{preset:?}");
+fn a_cache_knows_what_its_entries_can_be_called() {
+    let hex = "0a".repeat(32);
+    for (preset, name, expected) in [
+        (Preset::Bazel, format!("cas/{hex}"), true),
+        (Preset::Bazel, format!("ac/{hex}"), true),
+        (Preset::Bazel, hex.clone(), false),
+        (Preset::Gradle, hex.clone(), true),
+        (Preset::Gradle, "2026.tar".to_owned(), false),
+        (Preset::Nx, "12345678901234567890".to_owned(), true),
+        (Preset::Nx, "v1/cache/1".to_owned(), false),
+        (Preset::Sccache, "a/b/c/abc".to_owned(), true),
+        (Preset::Sccache, "a//b".to_owned(), false),
+    ] {
+        assert_eq!(BuildCache::new(preset).stores(&name), expected, "{preset:?} {name}");
     }
 }
 

@@ -51,6 +51,10 @@ impl Dialect for Turborepo {
         request::teams(head)
     }
 
+    fn stores(&self, name: &str) -> bool {
+        request::content(name).is_ok()
+    }
+
     fn body(&self, call: &Call) -> Body {
         match call {
             Call::Store(..) => Body::Content,

@@ -96,7 +96,7 @@ fn artifact(head: &Parts, hash: &str) -> Result<Call, Error> {
 }
 
 /// An artifact by its hash, which is taken as it comes: what is percent-encoded is no hash.
-fn content(hash: &str) -> Result<ContentId, Error> {
+pub(super) fn content(hash: &str) -> Result<ContentId, Error> {
     Some(hash)
         .filter(|hash| hash.len() <= HASH_BYTES_MAX)
         .filter(|hash| hash.bytes().all(|byte| byte.is_ascii_alphanumeric()))

@@ -1,7 +1,7 @@
 //! Whole bodies: with a length and without, of all sizes.
 
 use super::s3::{self, Step, steps};
-use super::{HASH, KEY, PART, UPLOADS, chunk, get, head_of, put, put_chunked};
+use super::{HASH, KEY, PART, UPLOADS, assert_refused, chunk, get, head_of, put, put_chunked};
 use crate::support::client::Response;
 use crate::support::content::Content;
 use crate::support::embedded::Embedded;
@@ -158,4 +158,17 @@ async fn chunks_of_one_byte_and_with_extensions_and_trailers() {
     assert_stored(&client.response().await);
     assert_eq!(client.rest().await, b"");
     assert_eq!(storage.seen()[0].body, "artifactabc");
+}
+
+#[tokio::test]
+async fn a_body_that_nobody_announced_and_a_part_of_one_are_refused() {
+    let storage = s3::storage().await;
+    let gateway = UPLOADS.before(&storage);
+    let mut client = gateway.connect();
+    client.send(head_of(HASH, "")).await;
+    assert_refused(&client.response().await, 400, "bad_request");
+
+    let part = "Content-Range: bytes 0-4/10\r\n";
+    assert_refused(&put(&gateway, b"hello", part).await, 400, "bad_request");
+    assert_eq!(steps(&storage), []);
 }

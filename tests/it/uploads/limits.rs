@@ -1,13 +1,16 @@
 //! How large an upload can be, and how many can be in memory.
 
+use tokio::io::DuplexStream;
+
 use super::s3::{self, Step, steps};
 use super::{
     CHUNKED, HASH, PART, UPLOADS, assert_closed, assert_refused, chunk, chunks, head_of, put,
     put_chunked,
 };
+use crate::support::client::Client;
 use crate::support::content::Content;
 use crate::support::embedded::Embedded;
-use crate::support::gateway::Settings;
+use crate::support::gateway::{Gateway, Settings};
 use crate::support::within;
 
 /// That of the route, in bytes.
@@ -55,31 +58,41 @@ async fn chunks_that_are_too_many_are_refused_and_aborted() {
     assert_eq!(steps(&storage), expected);
 }
 
+/// More than is collected without room in memory.
+const LONG: usize = 70_000;
+
+/// A body that has taken the only room there is, and goes on.
+async fn waiting_for_more(gateway: &Gateway) -> Client<DuplexStream> {
+    let mut first = gateway.connect();
+    first.send(head_of(HASH, CHUNKED)).await;
+    first.send(chunk(&Content::sized(LONG).bytes)).await;
+    // Others are refused as soon as it has.
+    within(async {
+        while put_chunked(gateway, &Content::sized(LONG).bytes, "").await.status != 503 {}
+    })
+    .await;
+    first
+}
+
 #[tokio::test]
 async fn chunks_wait_for_memory() {
     let storage = s3::storage().await;
     let limits = "upload_part_size: 5MiB, upload_memory: 5MiB";
-    let gateway = Settings { limits, ..UPLOADS }.before(&storage);
-    let mut first = gateway.connect();
-    first.send(head_of(HASH, CHUNKED)).await;
-    first.send(chunk(b"first")).await;
-    gateway.until_metric("casgate_received_bytes_total", &[], 0).await;
-    let mut second = gateway.connect();
-    // It has its room as soon as it asks for the body.
-    let mut third = gateway.connect();
-    third.send(head_of(HASH, &format!("Expect: 100-continue\r\n{CHUNKED}"))).await;
-    second.send(head_of(HASH, "Content-Length: 6\r\n")).await;
-    second.send("second").await;
-    // What has a length needs no room.
-    assert_eq!(second.response().await.status, 202);
-    assert_eq!(steps(&storage), [Step::Put]);
+    let timeouts = "storage_first_byte: 1s, drain: 300ms";
+    let gateway = Settings { limits, timeouts, ..UPLOADS }.before(&storage);
+    let mut first = waiting_for_more(&gateway).await;
+    let before = steps(&storage).len();
+    // What is short, or has a length, needs no room.
+    assert_eq!(put(&gateway, b"second", "").await.status, 202);
+    assert_eq!(put_chunked(&gateway, b"third", "").await.status, 202);
+    let mut fourth = gateway.connect();
+    fourth.send(head_of(HASH, CHUNKED)).await;
+    fourth.send(chunks(&Content::sized(LONG).bytes, LONG)).await;
     first.send("0\r\n\r\n").await;
     assert_eq!(first.response().await.status, 202);
-    assert_eq!(third.head().await.status, 100);
-    third.send(chunks(b"third", 5)).await;
-    assert_eq!(third.response().await.status, 202);
-    let bodies: Vec<_> = storage.seen().into_iter().map(|seen| seen.body).collect();
-    assert_eq!(bodies, ["second", "first", "third"]);
+    assert_eq!(fourth.response().await.status, 202);
+    let lengths: Vec<_> = storage.seen()[before..].iter().map(|seen| seen.bytes.len()).collect();
+    assert_eq!(lengths, [6, 5, LONG, LONG]);
 }
 
 #[tokio::test]
@@ -88,21 +101,16 @@ async fn chunks_that_wait_too_long_for_memory_are_refused() {
     let limits = "upload_part_size: 5MiB, upload_memory: 5MiB";
     let timeouts = "storage_first_byte: 300ms, drain: 300ms";
     let gateway = Settings { limits, timeouts, ..UPLOADS }.before(&storage);
-    let mut first = gateway.connect();
-    first.send(head_of(HASH, &format!("Expect: 100-continue\r\n{CHUNKED}"))).await;
-    assert_eq!(first.head().await.status, 100);
-    let mut second = gateway.connect();
-    second.send(head_of(HASH, &format!("Expect: 100-continue\r\n{CHUNKED}"))).await;
-    let response = second.response().await;
+    let first = waiting_for_more(&gateway).await;
+    let response = put_chunked(&gateway, &Content::sized(LONG).bytes, "").await;
     assert_refused(&response, 503, "service_unavailable");
     assert!(response.header("retry-after").is_some());
     // A client that leaves gives its room back.
     drop(first);
-    let mut third = gateway.connect();
-    third.send(head_of(HASH, CHUNKED)).await;
-    third.send(chunks(b"third", 5)).await;
-    assert_eq!(third.response().await.status, 202);
-    assert_eq!(steps(&storage), [Step::Put]);
+    within(async {
+        while put_chunked(&gateway, &Content::sized(LONG).bytes, "").await.status != 202 {}
+    })
+    .await;
 }
 
 /// The parts of an upload come one after the other, so it needs room for one.
