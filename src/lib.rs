@@ -60,6 +60,7 @@
 //!   where they came from ([`bucket::Bucket::inherit`], [`jwks::Source::succeeding`]).
 //! - No HTTP/2 stream ends as if it were whole when it is not: it is reset. No more of them are
 //!   answered at once than the limits say, those counted that the client gave up.
+//! - No body is taken for whole that is not made of chunks exactly ([`edge::chunks`]).
 //! - No connection is used again after anything about its framing was unclear, after a chunked
 //!   request, or after an answer that is not whole.
 //! - No request fetches anything itself: one with an unknown key asks [`jwks`], which fetches at
@@ -107,6 +108,8 @@
 //! - **AWS's chain of credentials without its caches**: the SDK finds them, and builds its chain
 //!   anew for each answer, so that files are read again and an error is an error. The programs of
 //!   `credential_process` and SSO are left out: a gateway starts no programs and has no browser.
+//! - **Chunks are looked at before the library does** ([`edge::chunks`]): it takes an empty line for the
+//!   end of a body, and what it takes for whole is stored.
 //! - **JWTs are parsed here, verified by a library.** The library's parser takes duplicate members
 //!   and unknown critical headers; its signatures are what it is good at.
 //! - **The embedded S3 server of `casgate dev`** is `s3s` with a store of our own instead of

@@ -37,6 +37,9 @@ pub const TOO_LARGE: Malformed = Malformed {
     reason: "request header too large",
 };
 
+/// The refusal of a body whose chunks are none.
+pub const BROKEN_CHUNK: Malformed = bad("a chunk of the body is broken");
+
 const UNENDED: Malformed = bad("a line does not end in CRLF");
 
 /// Judges the raw bytes of a request's header, from the request line to the empty line.

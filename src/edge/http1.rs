@@ -85,6 +85,7 @@ async fn read_head(
     let size_max = bytes(plan.limits.header_size);
     // One byte more than the limit, so that a header of just that size is seen whole.
     connection.allowance.limit(size_max.saturating_add(1));
+    connection.chunks.begin();
     let read = tokio::select! {
         biased;
         read = timeout(plan.timeouts.header, session.read_request()) => read,
@@ -94,7 +95,7 @@ async fn read_head(
     connection.allowance.lift();
     match read {
         Err(_) | Ok(Ok(false)) => None,
-        Ok(Ok(true)) => Some(framing::check(&session.to_h1_raw(), size_max)),
+        Ok(Ok(true)) => Some(check_framing(&session.to_h1_raw(), size_max, connection)),
         Ok(Err(_)) if connection.allowance.is_exhausted() => Some(Err(framing::TOO_LARGE)),
         Ok(Err(error)) if *error.etype() == ErrorType::InvalidHTTPHeader => Some(Err(Malformed {
             status: StatusCode::BAD_REQUEST,
@@ -102,6 +103,27 @@ async fn read_head(
         })),
         Ok(Err(_)) => None,
     }
+}
+
+/// Judges the framing of a request whose header was read, and from now on that of its body.
+fn check_framing(
+    raw: &[u8],
+    size_max: usize,
+    connection: &Connection,
+) -> Result<Framing, Malformed> {
+    let framing = framing::check(raw, size_max)?;
+    match framing {
+        Framing::Length => connection.chunks.end(),
+        Framing::Chunked => {
+            let scanned = connection.chunks.expect_chunks(raw.len());
+            scanned.map_err(|_| {
+                // The rest is read only to be thrown away.
+                connection.chunks.end();
+                framing::BROKEN_CHUNK
+            })?;
+        }
+    }
+    Ok(framing)
 }
 
 /// Says what is wrong with a request, and ends its connection.

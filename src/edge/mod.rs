@@ -4,6 +4,7 @@
 //! answer ends, whether the connection lives on, and the one log line.
 
 pub mod admin;
+pub mod chunks;
 pub mod framing;
 pub mod gathering;
 pub mod http1;

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -20,6 +20,8 @@ use pingora::protocols::{
     TimingDigest, UniqueID, UniqueIDType,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::chunks::ChunkWatch;
 
 /// For this many bytes sent to a client, it may send one more: the acknowledgements and window
 /// updates of HTTP/2 follow what was sent.
@@ -140,6 +142,7 @@ pub struct ClientStream<S> {
     unread: Bytes,
     allowance: Arc<Allowance>,
     backlog: Arc<Backlog>,
+    chunks: Arc<ChunkWatch>,
     send_at_once: Arc<AtomicBool>,
     peer: Option<SocketAddr>,
 }
@@ -151,6 +154,8 @@ pub struct Connection {
     pub allowance: Arc<Allowance>,
     /// How it takes what is written to it.
     pub backlog: Arc<Backlog>,
+    /// What looks at chunked bodies.
+    pub chunks: Arc<ChunkWatch>,
     /// Whether each write is flushed, since no read will do so.
     pub send_at_once: Arc<AtomicBool>,
     /// The other end.
@@ -162,8 +167,8 @@ impl<S> ClientStream<S> {
     pub fn new(inner: S, peer: Option<SocketAddr>) -> Self {
         let allowance = Arc::new(Allowance::default());
         allowance.lift();
-        let (backlog, send_at_once) = Default::default();
-        Self { inner, unread: Bytes::new(), allowance, backlog, send_at_once, peer }
+        let (backlog, chunks, send_at_once) = Default::default();
+        Self { inner, unread: Bytes::new(), allowance, backlog, chunks, send_at_once, peer }
     }
 
     /// Puts bytes back in front of what is read next.
@@ -184,6 +189,7 @@ impl<S> ClientStream<S> {
         Connection {
             allowance: Arc::clone(&self.allowance),
             backlog: Arc::clone(&self.backlog),
+            chunks: Arc::clone(&self.chunks),
             send_at_once: Arc::clone(&self.send_at_once),
             peer: self.peer,
         }
@@ -207,23 +213,24 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let left = self.allowance.left.load(Ordering::Relaxed);
+        let before = buffer.filled().len();
         if left == usize::MAX && self.unread.is_empty() {
-            return Pin::new(&mut self.inner).poll_read(context, buffer);
+            ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+            return Poll::Ready(self.chunks.note(&buffer.filled()[before..]));
         }
         if left == 0 {
             self.allowance.exhausted.store(true, Ordering::Relaxed);
             return Poll::Ready(Err(io::Error::other("more was sent than there is an answer to")));
         }
-        let before = buffer.filled().len();
-        let result = if self.unread.is_empty() {
-            Pin::new(&mut self.inner).poll_read(context, buffer)
+        if self.unread.is_empty() {
+            ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
         } else {
             let length = self.unread.len().min(buffer.remaining());
             buffer.put_slice(&self.unread.split_to(length));
-            Poll::Ready(Ok(()))
-        };
-        self.allowance.charge(buffer.filled().len() - before);
-        result
+        }
+        let read = &buffer.filled()[before..];
+        self.allowance.charge(read.len());
+        Poll::Ready(self.chunks.note(read))
     }
 }
 

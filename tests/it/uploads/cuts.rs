@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::interval;
 
 use super::s3::{self, Step, steps};
-use super::{CHUNKED, HASH, PART, UPLOADS, chunk, chunks, head_of};
+use super::{CHUNKED, HASH, PART, UPLOADS, assert_closed, chunk, chunks, head_of};
 use crate::support::content::Content;
 use crate::support::embedded::Embedded;
 use crate::support::gateway::{Gateway, Settings};
@@ -127,7 +127,9 @@ async fn what_is_no_chunk_ends_the_connection() {
         (&part, "3\r\nabcXX0\r\n\r\n"),
     ] {
         let mut client = gateway.connect();
-        client.send(head_of(HASH, CHUNKED)).await;
+        client.send(head_of(HASH, &format!("Expect: 100-continue\r\n{CHUNKED}"))).await;
+        // What comes with the header is refused; see below.
+        assert_eq!(client.head().await.status, 100);
         if !before.is_empty() {
             client.send(chunk(before)).await;
         }
@@ -199,4 +201,41 @@ async fn an_upload_has_an_end_to_its_time() {
     let part = chunk(&Content::sized(PART + 100).bytes);
     let settings = Settings { timeouts: "upload: 1s", ..UPLOADS };
     trickle(settings, &part, CHUNKED).await;
+}
+
+/// A line without a size is no end of a body, although parsers take it for one.
+#[tokio::test]
+async fn a_chunk_without_a_size_ends_no_body() {
+    let storage = s3::storage().await;
+    let gateway = UPLOADS.before(&storage);
+    let broken = "5\r\nhello\r\n\r\n5\r\nworld\r\n0\r\n\r\n";
+    // With the header, and after it.
+    let mut client = gateway.connect();
+    client.send(format!("{}{broken}", head_of(HASH, CHUNKED))).await;
+    let refused = client.response().await;
+    assert_eq!((refused.status, refused.text()), (400, "a chunk of the body is broken\n"));
+
+    let mut client = gateway.connect();
+    client.send(head_of(HASH, &format!("Expect: 100-continue\r\n{CHUNKED}"))).await;
+    assert_eq!(client.head().await.status, 100);
+    client.send(broken).await;
+    assert_closed(&mut client).await;
+    assert_eq!(steps(&storage), []);
+    // What the header of one request brought along is nothing to the next.
+    let mut client = gateway.connect();
+    let writer = super::writer();
+    client
+        .send(format!(
+            "PUT {} HTTP/1.1\r\nHost: x\r\n{writer}Content-Length: 9\r\n\r\n\r\nnothing",
+            super::path(HASH)
+        ))
+        .await;
+    assert_eq!(client.response().await.status, 202);
+    client
+        .send(format!(
+            "GET {} HTTP/1.1\r\nHost: x\r\n{writer}{CHUNKED}\r\n0\r\n\r\n",
+            super::path("unknown")
+        ))
+        .await;
+    assert_eq!(client.response().await.status, 404);
 }
