@@ -24,7 +24,7 @@
 //!     └── probe/...                     what a bucket is tried out with, for seconds
 //! ```
 //!
-//! A tenant is one segment of the key, never a path: a [`Tenant`](crate::auth::Tenant) cannot hold
+//! A tenant is one segment of the key, never a path: a [`Tenant`] cannot hold
 //! a slash, so no tenant reaches into the subtree of another
 //! ([`Layout::keeps_tenants_apart`]). What is below `.casgate/` is reached with a [`Namespace`]
 //! only, whatever layouts, tenants and names make.

@@ -198,7 +198,7 @@ impl ChunkWatch {
                 kept.bytes.extend_from_slice(bytes);
                 self.phase.store(HEADER, Ordering::Relaxed);
             }
-            BEGINS if !bytes.is_empty() => self.end(),
+            BEGINS if !bytes.is_empty() => self.phase.store(OFF, Ordering::Relaxed),
             HEADER => self.lock().bytes.extend_from_slice(bytes),
             BODY => {
                 let mut kept = self.lock();

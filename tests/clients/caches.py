@@ -1,6 +1,10 @@
 """Gateways for build caches, and the tokens of the people and pipelines that use them."""
 
+import contextlib
+import dataclasses
 import json
+import socket
+import subprocess
 import time
 
 import jwt
@@ -60,3 +64,28 @@ def issuers(folder):
     (folder / "jwks.json").write_text(json.dumps(keys))
     source = {"jwks": str(folder / "jwks.json")}
     return {"github": {"iss": ISSUER, "audience": [AUDIENCE], "keys": source}}
+
+
+def run(command, folder, environment):
+    """Runs a build tool to its end; what it says is one text."""
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@contextlib.contextmanager
+def down(storage):
+    """The storage, as it is when nobody listens."""
+    with socket.socket() as nobody:
+        # Bound and not listening: every connection is refused.
+        nobody.bind(("127.0.0.1", 0))
+        endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        yield dataclasses.replace(storage, endpoint=endpoint)

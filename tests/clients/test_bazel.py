@@ -1,12 +1,9 @@
 """The real Bazel with its HTTP cache: what one machine builds another gets. Only with --full."""
 
-import dataclasses
 import os
-import socket
-import subprocess
 
 import pytest
-from caches import TENANTS, cache_route, issuers, pull_request, token
+from caches import TENANTS, cache_route, down, issuers, pull_request, run, token
 
 # No two runs of it write the same, so that equal files show that only one of them ran.
 BUILD = 'genrule(name="app", srcs=["source"], outs=["when"], cmd="date +%s%N > $@")\n'
@@ -31,17 +28,9 @@ class Workspace:
         self.outputs += 1
         root = self.folder.with_name(f"outputs-{self.outputs}")
         command = ["bazel", "--batch", f"--output_user_root={root}", "build", "//:app", *flags]
-        done = subprocess.run(
-            [*command, "--spawn_strategy=local", "--remote_timeout=10"],
-            cwd=self.folder,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        environment = {"PATH": os.environ["PATH"], "HOME": str(self.folder)}
+        command += ["--spawn_strategy=local", "--remote_timeout=10"]
+        done = run(command, self.folder, environment)
         assert done.returncode == 0, done.stdout
         return (self.folder / "bazel-bin/when").read_text(), done.stdout
 
@@ -93,10 +82,7 @@ def test_who_may_only_read_uploads_nothing(url, workspace):
 
 
 def test_storage_that_is_down_stops_no_build(start, embedded, workspace):
-    with socket.socket() as nobody:
-        # Bound and not listening: every connection is refused.
-        nobody.bind(("127.0.0.1", 0))
-        endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-        url = start(dataclasses.replace(embedded, endpoint=endpoint))
+    with down(embedded) as storage:
+        url = start(storage)
         for who in (token(), pull_request(7)):
             workspace.build(*bearer(f"{url}/stream", who))

@@ -1,14 +1,11 @@
 """The real Gradle with its HTTP build cache: what one machine builds another gets. Only with
 --full."""
 
-import dataclasses
 import os
 import shutil
-import socket
-import subprocess
 
 import pytest
-from caches import TENANTS, cache_route, issuers, pull_request, token
+from caches import TENANTS, cache_route, down, issuers, pull_request, run, token
 
 SETTINGS = """
 buildCache {
@@ -45,22 +42,15 @@ class Project:
         """Builds with nothing of what was built before; returns the file and what Gradle said."""
         for name in ("build", ".gradle"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-        done = subprocess.run(
-            ["gradle", "--no-daemon", "--build-cache", f"--gradle-user-home={self.home}", "app"],
-            cwd=self.folder,
-            env={
-                "PATH": os.environ["PATH"],
-                "HOME": str(self.home),
-                "CACHE_URL": url,
-                "CACHE_TOKEN": who,
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "CACHE_URL": url,
+            "CACHE_TOKEN": who,
+        }
+        home = f"--gradle-user-home={self.home}"
+        command = ["gradle", "--no-daemon", "--build-cache", home, "app"]
+        done = run(command, self.folder, environment)
         assert done.returncode == 0, done.stdout
         assert "BUILD SUCCESSFUL" in done.stdout, done.stdout
         return (self.folder / "build/when").read_text(), done.stdout
@@ -103,10 +93,7 @@ def test_who_may_only_read_uploads_nothing(url, project):
 
 
 def test_storage_that_is_down_stops_no_build(start, embedded, project):
-    with socket.socket() as nobody:
-        # Bound and not listening: every connection is refused.
-        nobody.bind(("127.0.0.1", 0))
-        endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-        url = start(dataclasses.replace(embedded, endpoint=endpoint))
+    with down(embedded) as storage:
+        url = start(storage)
         for who in (token(), pull_request(7)):
             project.build(f"{url}/stream/", who)

@@ -1,15 +1,12 @@
 """The real nx with its self-hosted remote cache: what one checkout builds another gets."""
 
-import dataclasses
 import json
 import os
 import shutil
-import socket
-import subprocess
 from pathlib import Path
 
 import pytest
-from caches import TENANTS, cache_route, issuers, pull_request, token
+from caches import TENANTS, cache_route, down, issuers, pull_request, run, token
 from process import tool
 
 NX = tool("nx@24.0.6", "nx")
@@ -55,17 +52,7 @@ class Workspace:
             "NX_SELF_HOSTED_REMOTE_CACHE_SERVER": url,
             "NX_SELF_HOSTED_REMOTE_CACHE_ACCESS_TOKEN": bearer_token,
         }
-        return subprocess.run(
-            [NX, *arguments],
-            cwd=self.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        return run([NX, *arguments], self.folder, environment)
 
     def build(self, url, bearer_token):
         """Builds both; returns what nx said."""
@@ -136,11 +123,7 @@ def test_who_may_only_read_uploads_nothing(url, workspace):
 
 
 def test_storage_that_is_down_stops_no_build(embedded, serve, routes, known, workspace):
-    with socket.socket() as nobody:
-        # Bound and not listening: every connection is refused.
-        nobody.bind(("127.0.0.1", 0))
-        endpoint = f"http://127.0.0.1:{nobody.getsockname()[1]}"
-        storage = dataclasses.replace(embedded, endpoint=endpoint)
+    with down(embedded) as storage:
         gateway = serve(storage, routes, issuers=known, tenants=TENANTS)
         for who in (token(), pull_request(7)):
             workspace.build(f"{gateway.url}/stream", who)
