@@ -1,9 +1,9 @@
 //! casgate: a gateway in front of S3-compatible object storage.
 //!
 //! It authenticates callers, turns the names clients use into S3 keys, and answers with a presigned
-//! redirect or streams the object, verified against its digest; and it takes uploads. This page is the map: modules in
-//! the order a request meets them, then what never happens where, then the reasons for the choices
-//! that could have gone otherwise.
+//! redirect or streams the object, verified against its digest; and it takes uploads. This page is
+//! the map: modules in the order a request meets them, then what never happens where, then the
+//! reasons for the choices that could have gone otherwise.
 //!
 //! ```text
 //! bytes ──edge──> head ──gateway──> route ─parse─> Call ─authorize─> Grant ─layout─> Key(s)
@@ -51,8 +51,8 @@
 //! - No upload holds more than one part in memory, and one of known length no more than a read
 //!   buffer; memory for parts and for long questions is bounded for the whole process
 //!   ([`transfer::upload::Uploads`]).
-//! - No body that is sent is held in memory beyond one read buffer of 64 KiB, on HTTP/2 two, whatever the
-//!   content's size; content of at most that size is held whole while it is checked.
+//! - No body that is sent is held in memory beyond one read buffer of 64 KiB, on HTTP/2 two, whatever
+//!   the content's size; content of at most that size is held whole while it is checked.
 //! - No request is answered by two configurations: it keeps the plan it began with, whatever is
 //!   loaded meanwhile ([`edge::Serving`]), and no reload takes effect in part.
 //! - No connection outlives a reload that asks clients for another proof of who they are
@@ -100,8 +100,9 @@
 //! - **Redirects do not go to entries with a tag**: a storage server cannot answer with
 //!   `x-artifact-tag`, and Turborepo takes a signed entry without for a miss
 //!   ([`dialect::Dialect::may_redirect`]).
-//! - **A multipart upload is ours if a layout makes its key** ([`content::layout::Layout::makes`]):
-//!   storage lists uploads with nothing but their keys, and other programs may use the bucket too.
+//! - **A multipart upload is ours if a layout makes its key** of a name that the dialect stores
+//!   ([`content::layout::Layout::makes`]): storage lists uploads with nothing but their keys, and
+//!   other programs may use the bucket too.
 //! - **Requests are signed where they are sent** (`transfer::signing`), not where they are granted:
 //!   one that storage refuses for its signature is signed again, once, with newer credentials or by
 //!   storage's clock. What is granted is the [`content::layout::Key`].
