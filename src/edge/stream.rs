@@ -20,6 +20,7 @@ use pingora::protocols::{
     TimingDigest, UniqueID, UniqueIDType,
 };
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 
 use super::chunks::ChunkWatch;
 
@@ -32,6 +33,7 @@ const BYTES_SENT_PER_BYTE: usize = 8;
 pub struct Allowance {
     left: AtomicUsize,
     exhausted: AtomicBool,
+    uploads: Notify,
 }
 
 impl Allowance {
@@ -55,6 +57,16 @@ impl Allowance {
         let _ = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
             (left != usize::MAX).then(|| change(left))
         });
+    }
+
+    /// Somebody who may do so sends a body on the connection.
+    pub fn note_upload(&self) {
+        self.uploads.notify_one();
+    }
+
+    /// Completes after [`Allowance::note_upload`].
+    pub async fn upload(&self) {
+        self.uploads.notified().await;
     }
 
     /// The header is there: read on.

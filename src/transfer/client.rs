@@ -174,6 +174,11 @@ impl Client {
     /// # Errors
     /// The client left.
     pub async fn write_continue(&mut self) -> Result<(), Gone> {
+        if let Some(allowance) = &self.allowance
+            && self.session.is_http2()
+        {
+            allowance.note_upload();
+        }
         if !self.expects_continue() {
             return Ok(());
         }

@@ -5,8 +5,11 @@ use std::future::poll_fn;
 use bytes::Bytes;
 use h2::{Reason, SendStream};
 use http::Method;
+use tokio::io::DuplexStream;
 
 use super::client::{Answer, Http2, answer, request};
+use super::frames::{DATA, END_HEADERS, END_STREAM, HEADERS, WINDOW_UPDATE, block, frame};
+use super::wire::{Outcome, Wire};
 use crate::support::content::Content;
 use crate::support::embedded::Embedded;
 use crate::support::gateway::{Gateway, Settings};
@@ -224,4 +227,47 @@ async fn what_is_too_large_is_refused_and_the_connection_goes_on() {
     }
     assert_eq!(upload(&client, HASH, &body[1..], None).await.status, 202);
     assert_well_behaved(&gateway);
+}
+
+/// The head of a PUT whose body follows.
+fn put_by_hand(stream: u32, token: &str) -> Vec<u8> {
+    let fields = [
+        (":method", "PUT"),
+        (":scheme", "https"),
+        (":authority", "a"),
+        (":path", &path(HASH)),
+        ("authorization", token),
+    ];
+    frame(HEADERS, END_HEADERS, stream, &block(&fields))
+}
+
+/// By how many bytes the window of the connection grows; 0 where the stream is answered before.
+async fn widened_by(wire: &mut Wire<DuplexStream>, stream: u32) -> u32 {
+    loop {
+        let frame = wire.next().await.expect("the connection ended");
+        match (frame.kind, frame.stream) {
+            (WINDOW_UPDATE, 0) => {
+                return u32::from_be_bytes(frame.payload[..4].try_into().unwrap());
+            }
+            (HEADERS, on) if on == stream => return 0,
+            _ => {}
+        }
+    }
+}
+
+/// Much may be on the way from those who upload, and little from those who only say so.
+#[tokio::test]
+async fn who_may_upload_has_a_wide_window() {
+    let storage = Embedded::start().await;
+    let gateway = storage.gateway(&UPLOADS);
+    let mut wire = Wire::to(&gateway).await;
+    wire.send(put_by_hand(1, "Bearer none")).await;
+    assert_eq!(widened_by(&mut wire, 1).await, 0);
+    let writer = writer();
+    let (_, token) = writer.trim_end().split_once(": ").unwrap();
+    wire.send(put_by_hand(3, token)).await;
+    assert!(widened_by(&mut wire, 3).await > 900_000);
+    wire.send(frame(DATA, END_STREAM, 3, b"body")).await;
+    let outcome = wire.outcome(3).await;
+    assert!(matches!(outcome, Outcome::Answered(202)), "{outcome:?}");
 }
