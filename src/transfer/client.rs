@@ -158,6 +158,12 @@ impl Client {
         }
     }
 
+    /// Whether the request's body was read to its end.
+    #[must_use]
+    pub fn sent_its_body(&mut self) -> bool {
+        self.session.is_body_done()
+    }
+
     /// Whether the client waits until it is told that its body may come.
     #[must_use]
     pub fn expects_continue(&mut self) -> bool {

@@ -118,11 +118,18 @@ pub async fn receive(
     if length.is_some_and(|length| length > limit) {
         return Err(Error::PayloadTooLarge { limit }.into());
     }
-    let body = Body::new(client, uploads.pace(limit));
+    let body = Body::new(&mut *client, uploads.pace(limit));
     let check = Check::of(content);
     let receiving = Receiving { storage, uploads, upload, content, annotations, body, check };
     let written = timeout(uploads.time_max, receiving.run(length)).await;
-    let written = written.map_err(|_| Gone::new("it takes too long with its upload"))?;
+    let written = match written {
+        Ok(written) => written,
+        Err(_) if client.sent_its_body() => {
+            let detail = "an upload took too long to be stored";
+            return Err(Error::storage(Kind::StorageTimeout, detail).into());
+        }
+        Err(_) => return Err(Gone::new("it takes too long with its upload").into()),
+    };
     let metrics = &upload.route.metrics;
     Ok(match written? {
         Written::Stored => {

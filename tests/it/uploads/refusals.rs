@@ -203,3 +203,15 @@ async fn what_was_there_before_stays() {
     assert_refused(&put(&gateway, b"second", "").await, 502, "bad_gateway");
     assert_eq!(super::get(&gateway).await.text(), "first");
 }
+
+/// It is not the client's fault if all of its body has come.
+#[tokio::test]
+async fn storage_that_takes_longer_than_an_upload_may_is_too_late() {
+    for body in bodies() {
+        let storage = storage_but(Step::Put, |_| Answer::nothing(Then::Stall)).await;
+        let gateway = Settings { timeouts: "upload: 500ms", ..UPLOADS }.before(&storage);
+        let refused = put(&gateway, &body, "").await;
+        assert_refused(&refused, 504, "gateway_timeout");
+        assert_not_stored(&gateway);
+    }
+}
