@@ -23,7 +23,7 @@ use pingora::protocols::http::ServerSession;
 use tokio::sync::{Semaphore, watch};
 
 use crate::error::Error;
-use crate::gateway::{self, Decision, Verdict};
+use crate::gateway::{self, Decision, Question, Upload, Verdict};
 use crate::plan::{Plan, Route};
 use crate::reply::Reply;
 use crate::telemetry::Metrics;
@@ -149,7 +149,7 @@ async fn carry_out(
     head: &Parts,
     verdict: Verdict,
 ) -> Ending {
-    let Serving { storage, uploads, .. } = serving;
+    let storage = &serving.storage;
     match verdict {
         Verdict::Reply(answer) => reply(client, answer, None).await,
         Verdict::Refuse(refusal, error) => reply(client, refusal, Some(error)).await,
@@ -160,33 +160,48 @@ async fn carry_out(
                 Err(undelivered) => explain(client, head, &route, undelivered).await,
             }
         }
-        Verdict::Upload(upload) => {
-            let route = &upload.route;
-            match upload::receive(client, storage, uploads, &upload).await {
-                Ok(outcome) => {
-                    let answer = route.dialect.answer(head, &upload.call, &outcome);
-                    reply(client, answer, None).await
-                }
-                Err(undelivered) => explain(client, head, route, undelivered).await,
-            }
-        }
+        // In a box, since in the same memory as a download they would make all requests larger.
+        Verdict::Upload(upload) => Box::pin(take_upload(client, serving, head, *upload)).await,
         Verdict::Question(question) => {
-            let body = match upload::read_small(client, uploads, question.body_max).await {
-                Ok(body) => body,
-                Err(undelivered) => {
-                    return explain(client, head, &question.route, undelivered).await;
-                }
-            };
-            let now = SystemTime::now();
-            let verdict = tokio::select! {
-                biased;
-                verdict = gateway::answer_question(*question, storage, head, &body.bytes, now) => verdict,
-                gone = client.gone() => return Ending::Gone(gone),
-            };
-            // A question leads to no other.
-            Box::pin(carry_out(client, serving, head, verdict)).await
+            Box::pin(take_question(client, serving, head, *question)).await
         }
     }
+}
+
+async fn take_upload(
+    client: &mut Client,
+    serving: &Serving,
+    head: &Parts,
+    upload: Upload,
+) -> Ending {
+    let route = &upload.route;
+    match upload::receive(client, &serving.storage, &serving.uploads, &upload).await {
+        Ok(outcome) => {
+            let answer = route.dialect.answer(head, &upload.call, &outcome);
+            reply(client, answer, None).await
+        }
+        Err(undelivered) => explain(client, head, route, undelivered).await,
+    }
+}
+
+async fn take_question(
+    client: &mut Client,
+    serving: &Serving,
+    head: &Parts,
+    question: Question,
+) -> Ending {
+    let body = match upload::read_small(client, &serving.uploads, question.body_max).await {
+        Ok(body) => body,
+        Err(undelivered) => return explain(client, head, &question.route, undelivered).await,
+    };
+    let (storage, now) = (&serving.storage, SystemTime::now());
+    let verdict = tokio::select! {
+        biased;
+        verdict = gateway::answer_question(question, storage, head, &body.bytes, now) => verdict,
+        gone = client.gone() => return Ending::Gone(gone),
+    };
+    // A question leads to no other.
+    carry_out(client, serving, head, verdict).await
 }
 
 /// Ends a request that could not be carried out.

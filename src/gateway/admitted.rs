@@ -50,7 +50,7 @@ impl Admitted<'_> {
                 Ok(Verdict::Upload(Box::new(Upload { route, key, call })))
             }
             Call::Find(contents) => {
-                let found = self.find(storage, contents).await?;
+                let found = Box::pin(self.find(storage, contents)).await?;
                 Ok(self.reply(&Outcome::Found(&found)))
             }
             Call::About(_) => {
@@ -125,7 +125,8 @@ impl Admitted<'_> {
         // What a name stands for today says nothing of tomorrow, if it is no digest.
         if content.digest().is_none() {
             let object = match self.route.legacy_tags {
-                true => storage.stat_with_tag(bucket, key).await?,
+                // In a box, since it is larger than what everybody else needs.
+                true => Box::pin(storage.stat_with_tag(bucket, key)).await?,
                 false => storage.stat(bucket, key).await?,
             };
             return Ok(Arc::new(object));
