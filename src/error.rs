@@ -116,6 +116,24 @@ impl Kind {
         }
     }
 
+    /// Whether nobody is refused for it before the token was found good.
+    #[must_use]
+    pub const fn is_of_known_caller(self) -> bool {
+        matches!(
+            self,
+            Self::Forbidden
+                | Self::PayloadTooLarge
+                | Self::StorageBusy
+                | Self::StorageFailed
+                | Self::StorageTimeout
+                | Self::StorageUnavailable
+                | Self::TenantDisabled
+                | Self::TenantOverLimit
+                | Self::TenantPaused
+                | Self::TenantUnpaid
+        )
+    }
+
     /// The position in [`Kind::ALL`], for tables of counters.
     #[must_use]
     pub const fn index(self) -> usize {

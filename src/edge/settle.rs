@@ -159,20 +159,10 @@ pub(super) async fn linger(mut session: Box<ServerSession>, plan: &Plan, bytes_m
 /// are allowed in may do so.
 pub(super) fn unread_max(plan: &Plan, head: &Parts, error: &Error) -> u64 {
     let drain_size = plan.limits.drain_size.as_u64();
-    match (error.kind(), plan.route(head.uri.path())) {
-        (
-            Kind::Forbidden
-            | Kind::PayloadTooLarge
-            | Kind::StorageBusy
-            | Kind::StorageFailed
-            | Kind::StorageTimeout
-            | Kind::StorageUnavailable
-            | Kind::TenantDisabled
-            | Kind::TenantOverLimit
-            | Kind::TenantPaused
-            | Kind::TenantUnpaid,
-            Some((route, _)),
-        ) if route.takes_uploads() => route.upload_size.max(drain_size),
+    match plan.route(head.uri.path()) {
+        Some((route, _)) if route.takes_uploads() && error.kind().is_of_known_caller() => {
+            route.upload_size.max(drain_size)
+        }
         _ => drain_size,
     }
 }

@@ -145,17 +145,17 @@ pub async fn receive(
 }
 
 /// An upload in the making.
-pub(super) struct Receiving<'u> {
-    pub(super) storage: &'u StorageClient,
+struct Receiving<'u> {
+    storage: &'u StorageClient,
     uploads: &'u Uploads,
-    pub(super) upload: &'u Upload,
+    upload: &'u Upload,
     content: &'u ContentId,
-    pub(super) annotations: &'u Annotations,
-    pub(super) body: Body<'u>,
-    pub(super) check: Check,
+    annotations: &'u Annotations,
+    body: Body<'u>,
+    check: Check,
 }
 
-impl Receiving<'_> {
+impl<'u> Receiving<'u> {
     async fn run(mut self, length: Option<u64>) -> Result<Written, Undelivered> {
         match length {
             Some(length) if length <= BUFFERED_BYTES_MAX => {
@@ -169,32 +169,28 @@ impl Receiving<'_> {
         }
     }
 
-    fn route(&self) -> &Route {
+    fn route(&self) -> &'u Route {
         &self.upload.route
     }
 
-    fn write<'w>(&'w self, step: Step<'w>) -> Write<'w> {
-        Write { key: &self.upload.key, step }
-    }
-
-    fn put_step(&self, length: u64) -> Step<'_> {
+    /// All of the body in one request.
+    fn whole(&self, length: u64) -> Write<'u> {
+        let (annotations, digest) = (self.annotations, self.content.digest());
         let once = self.route().write_once;
-        let digest = self.content.digest();
-        Step::Put { length, annotations: self.annotations, digest, once }
+        Write { key: &self.upload.key, step: Step::Put { length, annotations, digest, once } }
     }
 
     /// Stores a body that is in memory.
     async fn put(&mut self, bytes: &[u8]) -> Result<Written, Undelivered> {
         self.check.update(bytes);
         self.finish_check()?;
-        let step = self.put_step(bytes.len() as u64);
-        let answer =
-            self.storage.send_write(&self.route().bucket, &self.write(step), bytes).await?;
-        Ok(judge(&step, answer).await?)
+        let write = self.whole(bytes.len() as u64);
+        let answer = self.storage.send_write(&self.route().bucket, &write, bytes).await?;
+        Ok(judge(&write.step, answer).await?)
     }
 
     /// The bytes a client sends are not those it names: its mistake, unlike that of storage.
-    pub(super) fn finish_check(&mut self) -> Result<(), Error> {
+    fn finish_check(&mut self) -> Result<(), Error> {
         self.check.finish().map_err(|_| {
             self.upload.route.metrics.mismatched.inc();
             Error::InvalidRequest("the body does not have the digest that is its name".into())
@@ -203,14 +199,11 @@ impl Receiving<'_> {
 
     /// Passes a body on as it comes.
     async fn stream(mut self, length: u64) -> Result<Written, Undelivered> {
-        let storage = self.storage;
-        let route = Arc::clone(&self.upload.route);
-        let bucket = &route.bucket;
-        let (key, content, annotations) = (&self.upload.key, self.content, self.annotations);
-        let step =
-            Step::Put { length, annotations, digest: content.digest(), once: route.write_once };
-        let write = Write { key, step };
-        let exchange = storage.send_ask(bucket, Ask::Write(&write), storage::Body::Later).await?;
+        let bucket = &self.route().bucket;
+        let write = self.whole(length);
+        let step = write.step;
+        let ask = Ask::Write(&write);
+        let exchange = self.storage.send_ask(bucket, ask, storage::Body::Later).await?;
         let mut sending = match exchange {
             Exchange::Continue(sending) => sending,
             Exchange::Answered(answer) => return self.refused(&step, answer).await,
