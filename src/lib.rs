@@ -27,6 +27,7 @@
 //! | [`conditions`] | `If-*` and `Range` for content that names itself |
 //! | [`content`] | digests, names of cache entries, file names, and the layout that makes keys of them |
 //! | [`bucket`] | addresses, credentials, signatures, what storage's answers mean, what is known |
+//! | [`state`] | what replicas have to agree on: a register per key, in one of several stores |
 //! | [`transfer`] | the copy loop from storage to client, and uploads the other way |
 //! | [`reply`] | answers made here, and the headers all dialects share |
 //! | [`error`] | `Error` for the log, `Kind` for machines |
@@ -133,5 +134,6 @@ pub mod gateway;
 pub mod jwks;
 pub mod plan;
 pub mod reply;
+pub mod state;
 pub mod telemetry;
 pub mod transfer;

@@ -16,11 +16,11 @@ impl Fitness {
         known.get_or_insert_with(|| Arc::new(seen));
     }
 
-    /// Forgets that several writers can be the first: somebody may have put another server in the
-    /// place of the one that let them.
+    /// Forgets that conditions are not kept: somebody may have put another server in the place of the
+    /// one that did not.
     pub fn forget_unfit(&self) {
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        known.take_if(|seen| seen.create.defect().is_some());
+        known.take_if(|seen| [&seen.create, &seen.replace].iter().any(|it| it.defect().is_some()));
     }
 
     /// What was seen, if anybody looked.

@@ -6,9 +6,10 @@ pub mod issuers;
 pub mod log;
 pub mod reloads;
 pub mod routes;
+pub mod state;
 pub mod storage;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -20,6 +21,7 @@ use credentials::{BucketCredentialsMetrics, CredentialsMetrics};
 use issuers::{IssuerMetrics, IssuersMetrics};
 use reloads::ReloadMetrics;
 use routes::{RouteMetrics, RoutesMetrics};
+use state::StateMetrics;
 use storage::{BucketMetrics, StorageMetrics};
 
 /// Durations from a memory hit to a slow first byte, in seconds.
@@ -37,6 +39,7 @@ pub struct Metrics {
     storage: StorageMetrics,
     issuers: IssuersMetrics,
     credentials: CredentialsMetrics,
+    state: Arc<StateMetrics>,
     rendering: Mutex<()>,
     /// Requests refused before a route was known, by reason.
     pub unrouted: IntCounterVec,
@@ -86,6 +89,7 @@ impl Metrics {
             storage: StorageMetrics::new(&registry),
             issuers: IssuersMetrics::new(&registry),
             credentials: CredentialsMetrics::new(&registry),
+            state: Arc::new(StateMetrics::new(&registry)),
             rendering: Mutex::default(),
             unrouted: counters(
                 "casgate_unrouted_total",
@@ -125,6 +129,12 @@ impl Metrics {
     #[must_use]
     pub fn route(&self, route: &str, dialect: &str) -> RouteMetrics {
         self.routes.route(route, dialect)
+    }
+
+    /// The metrics of the state store.
+    #[must_use]
+    pub fn state(&self) -> Arc<StateMetrics> {
+        Arc::clone(&self.state)
     }
 
     /// The metrics of one bucket.

@@ -4,6 +4,7 @@
 //! | module | question |
 //! | --- | --- |
 //! | [`config`] | Is every mistake of a configuration reported, and does every example work? |
+//! | [`conformance`] | Do all implementations of a seam keep the same promises? |
 //! | [`control`] | Is what is found out about a bucket, or tidied up in it, right? |
 //! | [`credentials`] | Are credentials found everywhere, replaced in time, and never wrong? |
 //! | [`delivery`] | Do clients get the right bytes or a failure, whatever storage does? |
@@ -29,6 +30,7 @@
 )]
 
 mod config;
+mod conformance;
 mod control;
 mod credentials;
 mod delivery;

@@ -1,9 +1,14 @@
 //! Objects of `s3s-fs`, a server that is not ours in anything but its sockets: it enforces the
 //! signatures of our requests and of our presigned URLs.
 
+use std::sync::Arc;
+
 use casgate::bucket::control;
 use casgate::bucket::control::conditional::probe_conditional_writes;
 use casgate::cli::dev_s3::serve_service;
+use casgate::state::bucket::BucketStore;
+use casgate::state::{Backend, Store, Unfit, Whereabouts};
+use casgate::telemetry::Metrics;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
@@ -124,6 +129,21 @@ async fn its_conditional_writes_are_found_wanting() {
         let defect = verdict.defect().unwrap_or_default();
         assert!(defect.ends_with("racing writers were told that they were first"), "{seen:?}");
     }
+}
+
+/// So it is no place for registers that replicas share.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn it_is_no_state_store() {
+    let server = Server::start().await;
+    let gateway = Gateway::before(&server.endpoint, &STREAM);
+    let bucket = Arc::clone(&gateway.edge.serving().plan.buckets["store"]);
+    let backend = Backend::Bucket(BucketStore::new(bucket));
+    let whereabouts = Whereabouts::new("bucket".to_owned(), &[]);
+    let store = Store::new(backend, whereabouts, PATIENCE, Metrics::new().state());
+    let started = store.start(std::time::SystemTime::now).await;
+    let Err(Unfit::Unsafe(why)) = started else { panic!("{started:?}") };
+    assert!(why.starts_with("the bucket store does not create an object as conditions demand: "));
+    assert!(why.ends_with("racing writers were told that they were first"), "{why}");
 }
 
 async fn fetch(server: &Server, target: &str) -> crate::support::client::Response {

@@ -37,6 +37,29 @@ pub struct ConditionalWrites {
     pub replace: Verdict,
     /// `CompleteMultipartUpload` with `If-None-Match: *`.
     pub complete: Verdict,
+    /// How `If-Match` has to be written.
+    pub tags: TagForm,
+}
+
+/// How an entity tag is written in `If-Match`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TagForm {
+    /// As storage gave it: in quotes (RFC 9110, section 8.8.3).
+    #[default]
+    Quoted,
+    /// Without quotes. Ceph 16 takes a quoted one for another object's.
+    Bare,
+}
+
+impl TagForm {
+    /// What to send of an entity tag that storage gave.
+    #[must_use]
+    pub fn of(self, e_tag: &str) -> &str {
+        match self {
+            Self::Quoted => e_tag,
+            Self::Bare => e_tag.trim_matches('"'),
+        }
+    }
 }
 
 /// Whether a condition did what it promises each time.
@@ -88,10 +111,12 @@ async fn try_all(writer: &Arc<Writer>) -> Result<ConditionalWrites, String> {
     let existing = writer.key("existing");
     let original = body(&existing, 1024);
     writer.put_any(&existing, original.clone()).await.map_err(Stop::into_text)?;
+    let mut tags = TagForm::default();
     Ok(ConditionalWrites {
         create: verdict(try_create(writer, &existing, &original).await)?,
-        replace: verdict(try_replace(writer).await)?,
+        replace: verdict(try_replace(writer, &mut tags).await)?,
         complete: verdict(try_complete(writer).await)?,
+        tags,
     })
 }
 
@@ -114,25 +139,39 @@ async fn try_create(writer: &Arc<Writer>, existing: &str, original: &[u8]) -> Re
     Ok(())
 }
 
-async fn try_replace(writer: &Arc<Writer>) -> Result<(), Stop> {
+/// Finds out the form of entity tags on the way.
+async fn try_replace(writer: &Arc<Writer>, tags: &mut TagForm) -> Result<(), Stop> {
+    const OTHER: &str = "\"00000000000000000000000000000000\"";
     let key = writer.key("replaced");
     let original = body(&key, 1024);
     let first = require_e_tag(writer.put_any(&key, original.clone()).await?)?;
-    let other = Condition::Is("\"00000000000000000000000000000000\"");
-    let answer = writer.put(&key, other, body("another object", 1024).into()).await?;
-    require_untouched(writer, &key, &original, &answer).await?;
-
     let second = body("the next object", 1024);
-    let answer = writer.put(&key, Condition::Is(&first), second.clone().into()).await?;
-    let Answer::Written(mut e_tag) = answer else {
-        return Err(Stop::Seen("the right entity tag is refused".to_owned()));
-    };
+    let mut e_tag = None;
+    for form in [TagForm::Quoted, TagForm::Bare] {
+        *tags = form;
+        let other = Condition::Is(form.of(OTHER));
+        let answer = writer.put(&key, other, body("another object", 1024).into()).await?;
+        require_untouched(writer, &key, &original, &answer).await?;
+        let right = Condition::Is(form.of(&first));
+        match writer.put(&key, right, second.clone().into()).await? {
+            Answer::Written(written) => {
+                e_tag = Some(written);
+                break;
+            }
+            Answer::Refused => {
+                require_untouched(writer, &key, &original, &Answer::Refused).await?;
+            }
+        }
+    }
+    let refused = || Stop::Seen("the right entity tag is refused".to_owned());
+    let mut e_tag = e_tag.ok_or_else(refused)?;
     if !writer.holds(&key, &second).await? {
         return Err(Stop::Seen("a write was said to be done, and was not".to_owned()));
     }
     for body_bytes in ROUNDS {
         let current = require_e_tag(e_tag)?;
-        e_tag = race::puts(writer, &key, Condition::Is(&current), body_bytes).await?;
+        let condition = Condition::Is(tags.of(&current));
+        e_tag = race::puts(writer, &key, condition, body_bytes).await?;
     }
     Ok(())
 }

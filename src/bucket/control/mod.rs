@@ -36,7 +36,8 @@ pub fn client(bucket: &Arc<Bucket>, now: Now) -> Client {
     Client::from_conf(config(bucket, now).build())
 }
 
-fn config(bucket: &Arc<Bucket>, now: Now) -> ConfigBuilder {
+/// The same, before it is one.
+pub(crate) fn config(bucket: &Arc<Bucket>, now: Now) -> ConfigBuilder {
     aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(bucket.region.clone()))
@@ -99,11 +100,11 @@ pub async fn probe(bucket: &Arc<Bucket>, now: Now) -> Result<(), String> {
 }
 
 /// What storage, or the way to it, answered, for the log.
-fn explain<E>(error: &SdkError<E>) -> String
+pub(crate) fn explain<E>(error: &SdkError<E>) -> String
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    let code = code(error);
     match error.raw_response().map(|response| response.status()) {
         Some(status) if !status.is_success() => {
             let status = status.as_u16();
@@ -117,6 +118,11 @@ where
 }
 
 /// The status of the answer, if there was one.
-fn status<E>(error: &SdkError<E>) -> Option<u16> {
+pub(crate) fn status<E>(error: &SdkError<E>) -> Option<u16> {
     error.raw_response().map(|response| response.status().as_u16())
+}
+
+/// The code of the error that storage answered, if it did.
+pub(crate) fn code<E: ProvideErrorMetadata>(error: &SdkError<E>) -> Option<&str> {
+    error.as_service_error().and_then(ProvideErrorMetadata::code)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use casgate::bucket::Bucket;
 use casgate::bucket::control::conditional::{
-    ConditionalWrites, PROBE_PREFIX, Verdict, probe_conditional_writes,
+    ConditionalWrites, PROBE_PREFIX, TagForm, Verdict, probe_conditional_writes,
 };
 
 use super::Embedded;
@@ -21,6 +21,7 @@ const HONOURED: ConditionalWrites = ConditionalWrites {
     create: Verdict::Honoured,
     replace: Verdict::Honoured,
     complete: Verdict::Honoured,
+    tags: TagForm::Quoted,
 };
 
 fn defects(seen: &ConditionalWrites) -> [Option<&str>; 3] {
@@ -137,6 +138,23 @@ async fn the_right_entity_tag_has_to_do() {
     .await;
     let refused = Some("the right entity tag is refused");
     assert_eq!(said.each_ref().map(Option::as_deref), [None, refused, None]);
+}
+
+/// As Ceph 16 does.
+#[tokio::test]
+async fn entity_tags_without_quotes_are_found_out() {
+    let storage = StandIn::start(|request, store| {
+        let asked = request.seen.header("if-match")?;
+        let current = store.objects.get(request.path).map(|(e_tag, _)| e_tag.trim_matches('"'));
+        Some(match current == Some(asked) {
+            true => store.write(request),
+            false => Answer::error(request.seen, 412, "PreconditionFailed"),
+        })
+    })
+    .await;
+    let expected = ConditionalWrites { tags: TagForm::Bare, ..HONOURED };
+    assert_eq!(probe(&storage.bucket).await, Ok(expected));
+    assert!(storage.is_empty());
 }
 
 #[tokio::test]

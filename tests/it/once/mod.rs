@@ -6,7 +6,7 @@ mod reload;
 mod start;
 mod unknown;
 
-use casgate::bucket::control::conditional::{ConditionalWrites, Verdict};
+use casgate::bucket::control::conditional::{ConditionalWrites, TagForm, Verdict};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::DuplexStream;
@@ -84,6 +84,7 @@ const HONOURED: ConditionalWrites = ConditionalWrites {
     create: Verdict::Honoured,
     replace: Verdict::Honoured,
     complete: Verdict::Honoured,
+    tags: TagForm::Quoted,
 };
 
 /// The header line of the pipeline whose uploads are for everybody.

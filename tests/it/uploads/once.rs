@@ -1,6 +1,6 @@
 //! `write_once`: what was stored first stays, and whoever comes later is told so.
 
-use casgate::bucket::control::conditional::{ConditionalWrites, Verdict};
+use casgate::bucket::control::conditional::{ConditionalWrites, TagForm, Verdict};
 
 use super::s3::{self, Step, steps, storage_but, storage_in_haste};
 use super::{
@@ -24,7 +24,7 @@ fn once(endpoint: &str, are_parts_safe: bool) -> Gateway {
         false => Verdict::NotHonoured("two writers succeeded".into()),
     };
     let bucket = &gateway.edge.serving().plan.buckets["store"];
-    bucket.fitness.learn(ConditionalWrites { create, replace, complete });
+    bucket.fitness.learn(ConditionalWrites { create, replace, complete, tags: TagForm::Quoted });
     gateway
 }
 

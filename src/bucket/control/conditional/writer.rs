@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::PROBE_PREFIX;
 use crate::bucket::Bucket;
-use crate::bucket::control::{Now, config, explain, status};
+use crate::bucket::control::{Now, code, config, explain, status};
 
 /// How long deleting may take.
 const CLEAN_UP_MAX: Duration = Duration::from_secs(10);
@@ -249,6 +249,10 @@ where
         Ok(e_tag) => Ok(Answer::Written(e_tag)),
         // AWS answers 409 where it cannot tell yet who of two writers is the first.
         Err(error) if matches!(status(&error), Some(409 | 412)) => Ok(Answer::Refused),
+        // Ceph 16 says so to a writer with `If-Match` that another one overtook.
+        Err(error) if status(&error) == Some(500) && code(&error) == Some("UnknownError") => {
+            Ok(Answer::Refused)
+        }
         Err(error) => Err(refusal(&error)),
     }
 }
@@ -258,8 +262,7 @@ fn refusal<E>(error: &SdkError<E>) -> Stop
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
-    match (status(error), code) {
+    match (status(error), code(error)) {
         (Some(501), _) => Stop::Seen("not implemented (501)".to_owned()),
         // Other codes with this status concern the credentials, the clock or the connection.
         (Some(400), Some(code @ ("InvalidArgument" | "InvalidRequest" | "NotImplemented"))) => {

@@ -1,6 +1,6 @@
 //! Whether what was stored comes back, under which key, and nothing else.
 
-use casgate::bucket::control::conditional::{ConditionalWrites, Verdict};
+use casgate::bucket::control::conditional::{ConditionalWrites, TagForm, Verdict};
 use serde_json::json;
 
 use super::{CACHE, Cache, EMPTY, ENTRY, basic, paths, reader, writer};
@@ -150,7 +150,12 @@ async fn who_stores_the_same_again_is_told_so_in_the_words_of_the_tool() {
         let cache = Cache::with(Settings { dialect, route: "write_once: true", ..CACHE }).await;
         let (create, replace, complete) = (Verdict::Honoured, Verdict::Honoured, Verdict::Honoured);
         let bucket = &cache.gateway.edge.serving().plan.buckets["store"];
-        bucket.fitness.learn(ConditionalWrites { create, replace, complete });
+        bucket.fitness.learn(ConditionalWrites {
+            create,
+            replace,
+            complete,
+            tags: TagForm::Quoted,
+        });
 
         assert_eq!(cache.put(&path, &writer(), "an entry").await.status, 200, "{dialect}");
         let kept = cache.put(&path, &writer(), "an entry").await;
