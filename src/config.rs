@@ -10,6 +10,7 @@ mod issuer;
 mod listen;
 mod process;
 mod route;
+mod state;
 mod tenant;
 mod text;
 
@@ -31,8 +32,12 @@ pub use issuer::{Issuer, Keys, RemoteKeys};
 pub use listen::{Certificate, Listener, Tls};
 pub use process::{Limits, Log, LogLevel, Shutdown, Timeouts};
 pub use route::{
-    Auth, AutoDelivery, Chainloop, Delivery, Dialect, JwtAuth, NoSettings, Route, Turborepo,
-    Untrusted,
+    Auth, AutoDelivery, Chainloop, Delivery, Dialect, JwtAuth, NoSettings, Onetime, Route,
+    Turborepo, Untrusted,
+};
+pub use state::{
+    BucketState, EmbeddedState, RedisSentinel, RedisState, RedisTls, RedisTopology, RedisWait,
+    State, Tokens,
 };
 pub use tenant::{Tenant, TenantStatus};
 
@@ -62,6 +67,10 @@ pub struct Config {
     /// Tenants of whom more is known than the name that tokens give.
     #[serde(default)]
     pub tenants: BTreeMap<String, Section<Tenant>>,
+    /// Where replicas keep what they have to agree on. Routes with single-use tokens need it.
+    pub state: Option<Section<State>>,
+    /// Tokens that the gateway makes itself. Routes with single-use tokens or tickets need it.
+    pub tokens: Option<Section<Tokens>>,
     /// Routes; the longest matching `path` wins.
     #[serde(default)]
     pub routes: Vec<Section<Route>>,
@@ -87,7 +96,8 @@ impl Config {
     /// Reads the YAML text of a configuration file.
     ///
     /// # Errors
-    /// The text is not YAML, or a key outside of `buckets`, `issuers`, `tenants` and `routes` is wrong.
+    /// The text is not YAML, or a key outside of `buckets`, `issuers`, `tenants`, `state`, `tokens` and
+    /// `routes` is wrong.
     /// Mistakes inside those are kept in their [`Section`], so that all of them are reported
     /// together.
     pub fn parse(yaml: &str) -> Result<Self, Misfit> {

@@ -9,11 +9,14 @@ use std::borrow::Cow;
 use http::{HeaderMap, HeaderValue, header};
 
 use crate::auth::Carriage;
+use crate::state::Failure;
 
 /// Why a request was refused: the metric label, the log field and the input of
 /// [`Dialect::refuse`](crate::dialect::Dialect::refuse).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
+    /// The object is no longer the one that the token was made for.
+    ContentChanged,
     /// The bytes we hold are not the bytes the client named.
     ContentCorrupt,
     /// The credential's time is over (or has not begun).
@@ -28,6 +31,8 @@ pub enum Kind {
     Forbidden,
     /// A defect of ours.
     Internal,
+    /// The `Idempotency-Key` was used for another request.
+    IdempotencyMismatch,
     /// The request makes no sense in this dialect.
     InvalidRequest,
     /// The issuer's keys cannot be had, so that nobody can tell whether the credential is good.
@@ -36,12 +41,18 @@ pub enum Kind {
     MethodNotAllowed,
     /// No such content.
     NotFound,
+    /// Whether a use of a token was taken is not known, so nobody gets it.
+    OutcomeUnknown,
     /// The body is larger than may be uploaded.
     PayloadTooLarge,
     /// `If-Match` named something else (RFC 9110 section 13.1.1).
     PreconditionFailed,
+    /// The client asks before anybody wants it.
+    Prefetch,
     /// No byte of the content is in the range asked for (RFC 9110 section 15.5.17).
     RangeNotSatisfiable,
+    /// The state store cannot be asked.
+    StateUnavailable,
     /// Storage asks for fewer requests, or we cannot take more.
     StorageBusy,
     /// Storage failed, or answered something it must not.
@@ -58,11 +69,18 @@ pub enum Kind {
     TenantPaused,
     /// A payment of the tenant is missing.
     TenantUnpaid,
+    /// The single-use token's time is over.
+    TokenExpired,
+    /// Whoever issued the single-use token took it back.
+    TokenRevoked,
+    /// All uses of the single-use token are taken.
+    TokenSpent,
 }
 
 impl Kind {
     /// Every kind, in the order of declaration, which is the order of [`Kind::index`].
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 30] = [
+        Self::ContentChanged,
         Self::ContentCorrupt,
         Self::CredentialExpired,
         Self::CredentialMalformed,
@@ -70,13 +88,17 @@ impl Kind {
         Self::CredentialRefused,
         Self::Forbidden,
         Self::Internal,
+        Self::IdempotencyMismatch,
         Self::InvalidRequest,
         Self::IssuerUnavailable,
         Self::MethodNotAllowed,
         Self::NotFound,
+        Self::OutcomeUnknown,
         Self::PayloadTooLarge,
         Self::PreconditionFailed,
+        Self::Prefetch,
         Self::RangeNotSatisfiable,
+        Self::StateUnavailable,
         Self::StorageBusy,
         Self::StorageFailed,
         Self::StorageTimeout,
@@ -85,12 +107,16 @@ impl Kind {
         Self::TenantOverLimit,
         Self::TenantPaused,
         Self::TenantUnpaid,
+        Self::TokenExpired,
+        Self::TokenRevoked,
+        Self::TokenSpent,
     ];
 
     /// The name in metrics and logs; never changes once released.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::ContentChanged => "content_changed",
             Self::ContentCorrupt => "content_corrupt",
             Self::CredentialExpired => "credential_expired",
             Self::CredentialMalformed => "credential_malformed",
@@ -98,13 +124,17 @@ impl Kind {
             Self::CredentialRefused => "credential_refused",
             Self::Forbidden => "forbidden",
             Self::Internal => "internal",
+            Self::IdempotencyMismatch => "idempotency_mismatch",
             Self::InvalidRequest => "invalid_request",
             Self::IssuerUnavailable => "issuer_unavailable",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::NotFound => "not_found",
+            Self::OutcomeUnknown => "outcome_unknown",
             Self::PayloadTooLarge => "payload_too_large",
             Self::PreconditionFailed => "precondition_failed",
+            Self::Prefetch => "prefetch",
             Self::RangeNotSatisfiable => "range_not_satisfiable",
+            Self::StateUnavailable => "state_unavailable",
             Self::StorageBusy => "storage_busy",
             Self::StorageFailed => "storage_failed",
             Self::StorageTimeout => "storage_timeout",
@@ -113,6 +143,9 @@ impl Kind {
             Self::TenantOverLimit => "tenant_over_limit",
             Self::TenantPaused => "tenant_paused",
             Self::TenantUnpaid => "tenant_unpaid",
+            Self::TokenExpired => "token_expired",
+            Self::TokenRevoked => "token_revoked",
+            Self::TokenSpent => "token_spent",
         }
     }
 
@@ -205,6 +238,23 @@ pub enum Error {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+    /// The state store, or the way to it, failed.
+    #[error("state: {detail}")]
+    State {
+        /// [`Kind::StateUnavailable`] or [`Kind::OutcomeUnknown`].
+        kind: Kind,
+        /// What happened, for the log.
+        detail: String,
+    },
+    /// A single-use token, or what was asked of it, is refused for the reason that the kind is.
+    #[error("single-use token: {detail}")]
+    Token {
+        /// One of the `Token*` kinds, [`Kind::ContentChanged`], [`Kind::IdempotencyMismatch`] or
+        /// [`Kind::Prefetch`].
+        kind: Kind,
+        /// Why, for the log; never the token.
+        detail: &'static str,
+    },
     /// The tenant is not served, for the reason that the kind is: one of the `Tenant*` kinds.
     #[error("the tenant is not served: {}", .0.name())]
     Suspended(Kind),
@@ -221,14 +271,28 @@ impl Error {
         Self::Storage { kind, detail: detail.into(), source: None }
     }
 
+    /// A failure of the state store after which nothing is lost.
+    #[must_use]
+    pub fn state(failure: &Failure) -> Self {
+        Self::State { kind: Kind::StateUnavailable, detail: failure.to_string() }
+    }
+
+    /// A refusal that concerns a single-use token.
+    #[must_use]
+    pub const fn token(kind: Kind, detail: &'static str) -> Self {
+        Self::Token { kind, detail }
+    }
+
     /// The closed classification.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
             Self::ContentCorrupt { .. } => Kind::ContentCorrupt,
-            Self::Credential { kind, .. } | Self::Storage { kind, .. } | Self::Suspended(kind) => {
-                *kind
-            }
+            Self::Credential { kind, .. }
+            | Self::State { kind, .. }
+            | Self::Storage { kind, .. }
+            | Self::Suspended(kind)
+            | Self::Token { kind, .. } => *kind,
             Self::Forbidden(_) => Kind::Forbidden,
             Self::Internal(_) => Kind::Internal,
             Self::InvalidRequest(_) => Kind::InvalidRequest,
@@ -274,7 +338,8 @@ impl Error {
                     headers.insert(header::CONTENT_RANGE, value);
                 }
             }
-            Self::Storage { kind: Kind::StorageBusy | Kind::StorageUnavailable, .. } => {
+            Self::State { kind: Kind::StateUnavailable, .. }
+            | Self::Storage { kind: Kind::StorageBusy | Kind::StorageUnavailable, .. } => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}

@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! bytes ──edge──> head ──gateway──> route ─parse─> Call ─authorize─> Grant ─layout─> Key(s)
+//!                                               └──open single-use token────────────────┤
 //!                                                                                     │ sign
 //!                                                                                     v
 //! log, metrics <──settle── bytes <──transfer──> storage <───── redirect, stream or upload
@@ -23,9 +24,10 @@
 //! | [`gateway`] | `decide` and `admit`: one request, top to bottom |
 //! | [`dialect`] | wire protocols: request to `Call`, outcome or error back to an answer |
 //! | [`auth`] | `authorize`: credential, JWT, rules, and the `Grant` they earn |
+//! | [`token`] | what the gateway seals itself: single-use tokens, tickets; the ledger of uses |
 //! | [`jwks`] | the keys issuers publish: fetched over TLS, kept fresh, served through outages |
 //! | [`conditions`] | `If-*` and `Range` for content that names itself |
-//! | [`content`] | digests, names of cache entries, file names, and the layout that makes keys of them |
+//! | [`content`] | digests, CIDs, names of cache entries, file names, and the layout that makes keys of them |
 //! | [`bucket`] | addresses, credentials, signatures, what storage's answers mean, what is known |
 //! | [`state`] | what replicas have to agree on: a register per key, in one of several stores |
 //! | [`transfer`] | the copy loop from storage to client, and uploads the other way |
@@ -36,8 +38,15 @@
 //!
 //! # What never happens
 //!
-//! - No request reaches a bucket without a [`auth::Grant`], and nothing outside of [`auth`] can
-//!   make one. No header, and no method, goes around it.
+//! - No request reaches a bucket without a [`auth::Grant`], which nothing outside of [`auth`] can
+//!   make, or a [`token::DownloadToken`], which was sealed for somebody who had one. No header, and
+//!   no method, goes around it.
+//! - No use of a single-use token is given to two: of all who claim it one does, wherever they are
+//!   ([`token::ledger`]), and nobody hears of a use before it is claimed. Nothing that comes before
+//!   the claim takes one: no HEAD, no prefetch, no failure of storage ([`transfer::redeem`]).
+//! - No write to a state store is sent a second time because its answer was lost ([`state`]).
+//! - No forged token reaches the state store, and no token is kept in it: it knows uses by ids, and
+//!   their receivers by hashes.
 //! - No header, path byte or framing of a client's request reaches storage: a request to storage is
 //!   built from nothing ([`bucket::Bucket::sign_read`], [`bucket::Bucket::sign_write`]). What a build
 //!   cache keeps beside an entry a dialect has read and found sound.
@@ -69,7 +78,8 @@
 //! - No request is signed with credentials that have ended, and no presigned URL outlives those it
 //!   is signed with ([`bucket::credentials::source`]). An error is never kept in their place.
 //! - No name is looked up in a request; DNS is asked in the background ([`bucket::endpoint`]).
-//! - No credential and no signed query is logged: the access log has paths only.
+//! - No credential and no signed query is logged: the access log has paths only, and of a path that
+//!   is a credential the part that is none ([`dialect::Dialect::redacted`]).
 //! - [`content`], [`dialect`], [`conditions`] and [`auth`] do no I/O and read no clock; only
 //!   [`edge`], [`transfer`] and [`cli`] name Pingora (`tests/it/layers.rs` holds the code to that).
 //!
@@ -81,6 +91,15 @@
 //! - **Files are looked at for changes, not watched**: an interval works the same on every file
 //!   system and through the links that Kubernetes swaps. What is compared is inode, length and
 //!   time.
+//! - **What a single-use token needs is sealed into it**: when its records end, how long it may be
+//!   resumed. So replicas with different configurations look for its uses in the same place.
+//! - **The window of a resume opens anew with each start**: nobody writes down the end of a transfer,
+//!   since nobody may be left to do so, and a long download that is cut often should end.
+//! - **A token is taken back by taking its uses**: the register that a claim has to create is created
+//!   first, so that nobody has to look in a second place.
+//! - **Requests for one token wait for one another** in a process ([`transfer::redeem::Turnstile`]):
+//!   a thousand of them open storage once, and the ledger is asked once.
+//! - **A state store in another place takes a restart**: in an empty one, all links would be unused.
 //! - **A reload that would need a restart is refused** rather than applied in part, so that what
 //!   runs is always one file.
 //! - **Storage over HTTP/1.1** ([`transfer::storage`]) with Pingora's session: S3 speaks nothing
@@ -136,4 +155,5 @@ pub mod plan;
 pub mod reply;
 pub mod state;
 pub mod telemetry;
+pub mod token;
 pub mod transfer;

@@ -13,8 +13,11 @@ mod remote_keys;
 mod routes;
 mod secrets;
 mod sections;
+mod single_use;
+mod state;
 mod tenants;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -29,8 +32,10 @@ use crate::content::layout::Layout;
 use crate::dialect::Dialect;
 use crate::error::{Error, Kind};
 use crate::jwks::Source;
+use crate::state::Store;
 use crate::telemetry::Metrics;
 use crate::telemetry::routes::RouteMetrics;
+use crate::token::{self, Keys};
 pub use files::{Files, ReadFile, Stamp};
 pub use listeners::{Admission, HTTP2, Listener};
 pub use problems::Problem;
@@ -50,6 +55,10 @@ pub struct Plan {
     pub issuers: BTreeMap<String, Arc<Issuer>>,
     /// All routes by their path prefix.
     pub routes: HashMap<String, Arc<Route>>,
+    /// Where replicas keep what they have to agree on.
+    pub state: Option<Arc<Store>>,
+    /// Those that are also reached without the slash at the end.
+    pub collections: HashMap<String, Arc<Route>>,
     /// Where keys are fetched from, by the issuer's name.
     pub key_sources: BTreeMap<String, Arc<Source>>,
     /// What is remembered of JWTs.
@@ -96,8 +105,40 @@ pub struct Route {
     pub upload_size: u64,
     /// Whether what was stored first stays.
     pub write_once: bool,
+    /// What single-use tokens need, where the dialect has them.
+    pub single_use: Option<Box<SingleUse>>,
+    /// What seals the tickets of [`Delivery::Ticket`], and what their URLs begin with.
+    pub tickets: Option<Tickets>,
     /// This route's counters.
     pub metrics: RouteMetrics,
+}
+
+/// What single-use tokens of a route need.
+pub struct SingleUse {
+    /// What seals and opens them.
+    pub keys: Arc<Keys>,
+    /// Where their uses are written down.
+    pub store: Arc<Store>,
+    /// From the path of an object to its key, where tokens may be made for those.
+    pub paths: Option<Layout>,
+    /// How long a token is good for whose order does not say.
+    pub default_ttl: Duration,
+    /// The longest that an order may say.
+    pub max_ttl: Duration,
+    /// The most uses that an order may say.
+    pub max_uses: u32,
+    /// For how long after each start a download that broke off may go on.
+    pub resume_window: Duration,
+    /// How often it may.
+    pub resume_attempts: u32,
+}
+
+/// What redirects to the gateway itself need.
+pub struct Tickets {
+    /// What seals and opens them.
+    pub keys: Arc<Keys>,
+    /// Scheme and host of the gateway as clients see it, without a slash at the end.
+    pub public_origin: String,
 }
 
 impl Route {
@@ -105,6 +146,15 @@ impl Route {
     #[must_use]
     pub fn takes_uploads(&self) -> bool {
         self.policy.lets_write()
+    }
+
+    /// The path of a request below this route, as it may be logged.
+    #[must_use]
+    pub fn loggable<'a>(&'a self, path: &'a str, rest: &'a str) -> Cow<'a, str> {
+        match self.dialect.redacted(rest) {
+            None => token::loggable(path),
+            Some(redacted) => Cow::Owned([self.path.as_str(), redacted].concat()),
+        }
     }
 
     /// Passes where storage is known to do what uploads on this route need.
@@ -130,6 +180,8 @@ pub enum Delivery {
     Redirect,
     /// Through the gateway.
     Stream,
+    /// By redirect to the gateway itself, with a ticket instead of the caller's token.
+    Ticket,
     /// By redirect from this size in bytes on, else through the gateway.
     RedirectFrom(u64),
 }
@@ -194,17 +246,32 @@ impl Plan {
             sections::take_over(&mut buckets, known, Bucket::is_same, Bucket::inherit);
             sections::take_over(&mut issuers, &earlier.issuers, Issuer::is_same, |_, _| {});
         }
+        let keys = config.tokens.map(|section| {
+            let section = problems.valid("tokens", section)?;
+            single_use::keys(section, &mut problems)
+        });
+        let has_state = config.state.is_some();
+        let state = config.state.and_then(|section| problems.valid("state", section));
+        let state = state::compile(state, &buckets, &config.timeouts, metrics, &mut problems);
+        let before = earlier.and_then(|earlier| earlier.state.as_ref());
+        let state = state.map(|state| state::succeeding(state, before));
         let tenants = Arc::new(tenants::compile(config.tenants, &mut problems));
         let context = routes::Context {
             public_origin: public_origin.as_deref(),
             limits: &config.limits,
             tenants: &tenants,
+            keys: keys.as_ref().map(Option::as_ref),
+            state: has_state.then_some(state.as_ref()),
             buckets: &buckets,
             issuers: &issuers,
             verdicts: &verdicts,
             metrics,
         };
         let routes = routes::compile(config.routes, &context, &mut problems);
+        let collections = routes.values().filter(|route| route.single_use.is_some());
+        let collections = collections
+            .map(|route| (route.path.trim_end_matches('/').to_owned(), Arc::clone(route)))
+            .collect();
         let listeners = listeners::compile(&config.listen, &mut problems);
         let (warnings, files) = problems.finish()?;
         Ok(Self {
@@ -214,6 +281,8 @@ impl Plan {
             buckets: sections::compiled(buckets),
             issuers: sections::compiled(issuers),
             routes,
+            collections,
+            state,
             key_sources,
             verdicts,
             limits: config.limits,
@@ -231,6 +300,9 @@ impl Plan {
     /// the dialect reads next.
     #[must_use]
     pub fn route<'a>(&self, path: &'a str) -> Option<(&Arc<Route>, &'a str)> {
+        if let Some(route) = self.collections.get(path) {
+            return Some((route, ""));
+        }
         let mut end = path.len();
         while let Some(slash) = path[..end].rfind('/') {
             if let Some(route) = self.routes.get(&path[..=slash]) {

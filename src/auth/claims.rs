@@ -31,6 +31,8 @@ pub(super) struct Claims {
 /// nothing.
 #[derive(Debug, Default)]
 pub struct Profile {
+    /// `iss` (RFC 7519 section 4.1.1), without which `sub` says nothing
+    pub issuer: Option<Box<str>>,
     /// `sub` (RFC 7519 section 4.1.2)
     pub subject: Option<Box<str>>,
     /// `name` (OpenID Connect Core section 5.1)
@@ -121,6 +123,7 @@ impl Profile {
             _ => None,
         };
         Self {
+            issuer: text("iss"),
             subject: text("sub"),
             name: text("name"),
             username: text("preferred_username"),

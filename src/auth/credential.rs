@@ -87,7 +87,7 @@ fn is_token68(text: &str) -> bool {
 }
 
 /// The value of the one parameter called `name`, decoded.
-fn parameter<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, Error> {
+pub(super) fn parameter<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, Error> {
     let mut found = None;
     for pair in query.split('&') {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));

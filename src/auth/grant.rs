@@ -24,6 +24,7 @@ pub(super) struct Permissions {
     pub(super) expires: SystemTime,
     pub(super) tenants: Vec<Tenant>,
     pub(super) writing: Writing,
+    pub(super) issuing: bool,
     pub(super) profile: Arc<Profile>,
 }
 
@@ -47,6 +48,11 @@ impl Namespace {
     /// The namespace of what the rule yields. None: nothing, which everybody could have.
     pub(super) fn of(text: &str) -> Option<Self> {
         (!text.is_empty()).then(|| Self(Sha256Digest::of(text.as_bytes()).to_string().into()))
+    }
+
+    /// The namespace whose digits were sealed into a ticket.
+    pub(super) fn of_sealed(digits: &str) -> Self {
+        Self(digits.into())
     }
 
     /// 64 hexadecimal digits.
@@ -83,6 +89,17 @@ impl Grant {
             _ => None,
         };
         Self { permissions: Some(permissions), tenant }
+    }
+
+    /// What whoever has the configuration may do at a terminal: its keys and credentials are theirs.
+    pub(crate) fn of_operator(tenant: Option<Tenant>) -> Self {
+        Self::of_token(Arc::new(Permissions {
+            expires: SystemTime::UNIX_EPOCH,
+            tenants: tenant.into_iter().collect(),
+            writing: Writing::Refused,
+            issuing: true,
+            profile: Arc::default(),
+        }))
     }
 
     /// The same grant for the tenant that a request asks for, under the name that `directory` has
@@ -156,6 +173,12 @@ impl Grant {
         }
     }
 
+    /// Whether single-use tokens may be made, looked at and taken back.
+    #[must_use]
+    pub fn may_issue(&self) -> bool {
+        self.permissions.as_ref().is_some_and(|permissions| permissions.issuing)
+    }
+
     /// What the token says of its holder. None: there is no token.
     #[must_use]
     pub fn profile(&self) -> Option<&Profile> {
@@ -174,7 +197,8 @@ impl Grant {
         let tenants = tenants.iter().map(|name| Tenant::parse(name).unwrap()).collect();
         let expires = SystemTime::UNIX_EPOCH;
         let profile = Arc::default();
-        Self::of_token(Arc::new(Permissions { expires, tenants, writing, profile }))
+        let issuing = true;
+        Self::of_token(Arc::new(Permissions { expires, tenants, writing, issuing, profile }))
     }
 
     /// The namespace of a text, for the same.

@@ -28,6 +28,7 @@ mod tenant;
 mod tenants;
 #[cfg(test)]
 mod tests;
+mod ticket;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -53,6 +54,7 @@ pub use remote::{Attendance, RemoteKeys};
 pub use rule::Rule;
 pub use tenant::{InvalidTenant, Tenant};
 pub use tenants::{Account, Tenants};
+pub use ticket::{TICKET, authorize_by_ticket};
 
 /// Who may use a route: the compiled form of [`config::Auth`](crate::config::Auth).
 #[derive(Debug)]
@@ -84,20 +86,24 @@ pub struct Rules {
     pub write: Option<Rule>,
     /// Where a caller who may not do that writes instead.
     pub isolate: Option<Rule>,
+    /// Whether the caller may make single-use tokens.
+    pub issue: Option<Rule>,
 }
 
 impl Rules {
     /// Reading only, and no tenants.
     #[must_use]
     pub const fn reading(read: Rule) -> Self {
-        Self { tenant: None, read, write: None, isolate: None }
+        Self { tenant: None, read, write: None, isolate: None, issue: None }
     }
 
     /// The text of all of them. Quoted, none can be taken for another or for two.
     fn text(&self) -> String {
-        let Self { tenant, read, write, isolate } = self;
-        let all = [Some(read), tenant.as_ref(), write.as_ref(), isolate.as_ref()];
-        format!("{:?}", all.map(|rule| rule.map(Rule::text)))
+        let Self { tenant, read, write, isolate, issue } = self;
+        let rules = [tenant, write, isolate, issue].map(Option::as_ref);
+        let all = [&[Some(read)], &rules[..]].concat();
+        let texts: Vec<_> = all.into_iter().map(|rule| rule.map(Rule::text)).collect();
+        format!("{texts:?}")
     }
 }
 
@@ -124,6 +130,15 @@ impl Policy {
         match &self.0 {
             Access::Open => false,
             Access::Jwt(policy) => policy.rules.tenant.is_some(),
+        }
+    }
+
+    /// Whether any grant of this policy can be one to issue.
+    #[must_use]
+    pub fn lets_issue(&self) -> bool {
+        match &self.0 {
+            Access::Open => false,
+            Access::Jwt(policy) => policy.rules.issue.is_some(),
         }
     }
 
@@ -211,6 +226,7 @@ impl JwtPolicy {
             expires: claims.expires(),
             tenants,
             writing: rules.writing(claims),
+            issuing: rules.issue.as_ref().is_some_and(|rule| holds(rule, claims)),
             profile: Arc::clone(claims.profile()),
         });
         claims.set_granted(&self.text, &permissions);
@@ -219,21 +235,22 @@ impl JwtPolicy {
 }
 
 impl Rules {
-    /// A rule that cannot be evaluated for these claims trusts nobody: readers need not have the
-    /// claims that writers need.
     fn writing(&self, claims: &Claims) -> Writing {
-        let holds = |rule: &Rule| {
-            rule.permits(claims).unwrap_or_else(|error| {
-                tracing::debug!(%error, rule = rule.text(), "nobody is trusted by a write rule");
-                false
-            })
-        };
-        if self.write.as_ref().is_some_and(holds) {
+        if self.write.as_ref().is_some_and(|rule| holds(rule, claims)) {
             return Writing::Shared;
         }
         let isolated = self.isolate.as_ref().and_then(|rule| rule.text_of(claims).ok());
         isolated.and_then(|text| Namespace::of(&text)).map_or(Writing::Refused, Writing::Isolated)
     }
+}
+
+/// Whether a rule beyond reading permits it. One that cannot be evaluated for these claims trusts
+/// nobody: readers need not have the claims that others need.
+fn holds(rule: &Rule, claims: &Claims) -> bool {
+    rule.permits(claims).unwrap_or_else(|error| {
+        tracing::debug!(%error, rule = rule.text(), "a rule trusts nobody");
+        false
+    })
 }
 
 fn malformed(reason: &'static str) -> Error {

@@ -109,15 +109,23 @@ pub struct Read<'a> {
     pub key: &'a Key,
     /// The value of `Range`.
     pub range: Option<&'a str>,
+    /// The value of `If-Match`: the entity tag that the object must have.
+    pub if_match: Option<&'a str>,
     /// Ask for the stored checksum (`x-amz-checksum-mode`).
     pub checksum: bool,
 }
 
 impl<'a> Read<'a> {
+    /// A GET of the whole object, whatever it is now.
+    #[must_use]
+    pub const fn get(key: &'a Key) -> Self {
+        Self { with_body: true, key, range: None, if_match: None, checksum: false }
+    }
+
     /// A HEAD of the object.
     #[must_use]
     pub const fn head(key: &'a Key) -> Self {
-        Self { with_body: false, key, range: None, checksum: false }
+        Self { with_body: false, ..Self::get(key) }
     }
 }
 
@@ -181,11 +189,13 @@ impl Bucket {
         now: SystemTime,
     ) -> Result<Signed, Error> {
         let method = if read.with_body { Method::GET } else { Method::HEAD };
-        let mut extra: [(&'static str, &str); 2] = [("", ""); 2];
+        let mut extra: [(&'static str, &str); 3] = [("", ""); 3];
         let mut count = 0;
-        for (name, value) in
-            [("range", read.range), ("x-amz-checksum-mode", read.checksum.then_some("ENABLED"))]
-        {
+        for (name, value) in [
+            ("if-match", read.if_match),
+            ("range", read.range),
+            ("x-amz-checksum-mode", read.checksum.then_some("ENABLED")),
+        ] {
             if let Some(value) = value {
                 extra[count] = (name, value);
                 count += 1;

@@ -57,6 +57,8 @@ pub struct ObjectHead {
     pub size: u64,
     /// `Content-Type`, as stored.
     pub content_type: Option<HeaderValue>,
+    /// `ETag`: which bytes these are, as far as storage tells. No digest of them.
+    pub etag: Option<HeaderValue>,
     /// `Last-Modified`, as stored.
     pub last_modified: Option<HeaderValue>,
     /// The name to save it under, from `x-amz-meta-filename`.
@@ -78,6 +80,7 @@ impl ObjectHead {
         Self {
             size,
             content_type: headers.get(header::CONTENT_TYPE).cloned(),
+            etag: headers.get(header::ETAG).cloned(),
             last_modified: headers.get(header::LAST_MODIFIED).cloned(),
             filename: headers
                 .get(FILENAME)
@@ -94,6 +97,7 @@ impl ObjectHead {
         let copy = |value: HeaderValue| HeaderValue::from_bytes(value.as_bytes()).ok();
         Self {
             content_type: self.content_type.and_then(copy),
+            etag: self.etag.and_then(copy),
             last_modified: self.last_modified.and_then(copy),
             checksum_sha256: self.checksum_sha256.and_then(copy),
             annotations: Annotations {

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::{fitness, sweep};
+use super::{fitness, state, sweep};
 use crate::bucket::control;
 use crate::jwks;
 use crate::plan::Plan;
@@ -26,6 +26,14 @@ const FIRST_KEYS_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Background(#[expect(dead_code, reason = "it is held, not used")] JoinSet<()>);
 
 impl Background {
+    /// Learns what storage cannot be asked without, and keeps that fresh, for commands that end soon.
+    pub(super) async fn for_storage(plan: &Arc<Plan>) -> Self {
+        let mut tasks = JoinSet::new();
+        keep_credentials_fresh(plan, &mut tasks);
+        resolve_all(plan).await;
+        Self(tasks)
+    }
+
     /// Learns what requests by this plan cannot do without, then goes on in the background. What
     /// cannot be learnt in time is logged, and requests are answered accordingly.
     pub(super) async fn start(plan: &Arc<Plan>) -> Self {
@@ -36,6 +44,8 @@ impl Background {
         tasks.spawn(keep_resolving(Arc::clone(plan)));
         tasks.spawn(probe_buckets(Arc::clone(plan)));
         tasks.spawn(fitness::keep_trying(Arc::clone(plan)));
+        tasks.spawn(state::keep_starting(Arc::clone(plan)));
+        tasks.spawn(state::keep_swept(Arc::clone(plan)));
         sweep::keep_swept(plan, &mut tasks);
         Self(tasks)
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use super::state;
 use crate::backoff;
 use crate::bucket::Bucket;
 use crate::bucket::control::conditional::{ConditionalWrites, probe_conditional_writes};
@@ -23,10 +24,10 @@ const TRIAL_MAX: Duration = Duration::from_secs(30);
 const PAUSE_FIRST: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
-/// Tries out the buckets of routes with `write_once`, all at the same time, where nobody has yet.
-/// One that does not answer is no problem: its uploads are refused until it does.
+/// Tries out the buckets of routes with `write_once`, all at the same time, and the state store, where
+/// nobody has yet. One that does not answer is no problem: what needs it is refused until it does.
 ///
-/// Returns a problem for each bucket that is not fit.
+/// Returns a problem for each that is not fit.
 pub(super) async fn try_out(plan: &Plan) -> Vec<Problem> {
     if timeout(HOLD_UP_MAX, try_buckets(untried(plan).into_values())).await.is_err() {
         for bucket in untried(plan).into_keys() {
@@ -45,6 +46,7 @@ pub(super) async fn try_out(plan: &Plan) -> Vec<Problem> {
             Some(Problem { path, message })
         })
         .collect();
+    problems.extend(state::start(plan).await);
     problems.sort_by(|a, b| a.path.cmp(&b.path));
     problems
 }

@@ -14,7 +14,9 @@ mod reload;
 pub mod run;
 pub mod schema;
 pub mod serve;
+mod state;
 mod sweep;
+pub mod token;
 
 use std::process::ExitCode;
 
@@ -40,6 +42,8 @@ enum Command {
     Check(check::Arguments),
     /// Ask a running gateway's admin listener whether it is ready
     Health(health::Arguments),
+    /// Make, look at or take back single-use links
+    Token(Box<token::Arguments>),
     /// Print a JSON Schema of the configuration, for editors
     Schema,
     /// Serve a demo, with an embedded S3 server and everything in one folder
@@ -58,6 +62,7 @@ impl Cli {
             Command::Run(arguments) => run::execute(&arguments),
             Command::Check(arguments) => check::execute(&arguments),
             Command::Health(arguments) => health::execute(&arguments),
+            Command::Token(arguments) => token::execute(&arguments),
             Command::Schema => schema::execute(),
             #[cfg(feature = "dev")]
             Command::Dev(arguments) => dev::execute(&arguments),

@@ -107,7 +107,8 @@ impl Reloader {
         if let Some(refused) = &self.unfit {
             fitness::recall(&next, refused);
         }
-        let problems = fitness::try_out(&next).await;
+        let mut problems = fitness::try_out(&next).await;
+        problems.extend(unreachable_state(&self.edge.serving().plan, &next));
         if problems.is_empty() {
             self.unfit = None;
             return Ok(next);
@@ -127,6 +128,16 @@ impl Reloader {
             |error: JoinError| vec![Problem { path: String::new(), message: error.to_string() }];
         compiled.await.unwrap_or_else(|error| Err(panicked(error)))
     }
+}
+
+/// A store that works is not given up for one that cannot be asked.
+fn unreachable_state(plan: &Plan, next: &Plan) -> Option<Problem> {
+    let works = |plan: &Plan| plan.state.as_ref().map(|state| state.is_ready());
+    (works(plan) == Some(true) && works(next) == Some(false)).then(|| Problem {
+        path: "state".to_owned(),
+        message: "the store cannot be asked with these settings, and can with those before"
+            .to_owned(),
+    })
 }
 
 /// Completes at SIGHUP.
@@ -164,7 +175,13 @@ fn restart_needed(plan: &Plan, next: &Plan) -> Vec<Problem> {
         plan.listeners.iter().map(|listener| listener.address).collect()
     };
     let (before, after) = (&plan.limits, &next.limits);
+    // In another store, nothing would be known of what was used.
+    let moved = plan
+        .state
+        .as_ref()
+        .is_some_and(|state| next.state.as_ref().is_none_or(|next| !state.is_same_place(next)));
     [
+        ("state", moved),
         ("listen", addresses(plan) != addresses(next)),
         ("admin", plan.admin != next.admin),
         ("limits.connections", before.connections != after.connections),

@@ -59,7 +59,7 @@ pub(super) fn execute(arguments: &Arguments) -> ExitCode {
             return Ok(problems);
         }
         let file = &arguments.file;
-        serve::serve(plan, metrics, file, announce, stop).await.map(|()| Vec::new())
+        serve::serve(plan, Vec::new(), metrics, file, announce, stop).await.map(|()| Vec::new())
     });
     log.finish();
     match served.and_then(|result| result) {

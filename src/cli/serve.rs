@@ -8,7 +8,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
@@ -19,6 +19,10 @@ use crate::edge::{self, Edge, admin::Admin, server};
 use crate::plan::Plan;
 use crate::telemetry::Metrics;
 use crate::telemetry::access::AccessLog;
+
+/// How many connections may wait to be accepted; the kernel may have a smaller limit of its own
+/// (`net.core.somaxconn`).
+const WAITING_MAX: u32 = 4096;
 
 /// Where the process serves.
 #[derive(Debug)]
@@ -80,7 +84,8 @@ pub fn stop_signal() -> impl Future<Output = ()> {
 }
 
 /// Serves a plan until `stop` completes and the requests in flight are done, or their time is. When
-/// `file`, which it was read from, changes, the new plan takes its place.
+/// `file`, which it was read from, changes, the new plan takes its place. `bound` are sockets of its
+/// listeners that are there already.
 ///
 /// `announce` is called once everything is bound and ready.
 ///
@@ -88,6 +93,7 @@ pub fn stop_signal() -> impl Future<Output = ()> {
 /// An address cannot be bound.
 pub async fn serve(
     plan: Plan,
+    mut bound: Vec<TcpListener>,
     metrics: Arc<Metrics>,
     file: &Path,
     announce: impl FnOnce(&Addresses),
@@ -98,13 +104,17 @@ pub async fn serve(
     let mut sockets = Vec::new();
     let mut clients = Vec::new();
     for listener in &plan.listeners {
-        let socket = bind(listener.address).await?;
+        let is_it = |socket: &TcpListener| socket.local_addr().ok() == Some(listener.address);
+        let socket = match bound.iter().position(is_it) {
+            Some(index) => bound.swap_remove(index),
+            None => bind(listener.address)?,
+        };
         let scheme = if listener.tls.is_some() { "https" } else { "http" };
         clients.push((scheme, socket.local_addr()?));
         sockets.push(socket);
     }
     let admin_socket = match plan.admin {
-        Some(address) => Some(bind(address).await?),
+        Some(address) => Some(bind(address)?),
         None => None,
     };
     let admin = admin_socket.as_ref().map(TcpListener::local_addr).transpose()?;
@@ -166,8 +176,22 @@ async fn drain(requests: &mut JoinHandle<()>, time: Duration) {
     }
 }
 
-async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    listen(address).map_err(|error| {
         io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
     })
+}
+
+/// Tokio's own listeners have room for 128, and whoever comes at the same moment as more than that
+/// tries again a second later, or three.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // As Tokio does it: connections that have ended must not keep a restart from its port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(WAITING_MAX)
 }

@@ -82,6 +82,9 @@ pub struct Timeouts {
     /// Between two reads of an answer's body.
     #[serde(with = "DurationText")]
     pub storage_read: Duration,
+    /// One operation of the state store.
+    #[serde(with = "DurationText")]
+    pub state: Duration,
     /// A whole upload.
     #[serde(with = "DurationText")]
     pub upload: Duration,
@@ -104,6 +107,7 @@ impl Default for Timeouts {
             storage_connect: Duration::from_secs(3),
             storage_first_byte: Duration::from_secs(15),
             storage_read: Duration::from_secs(15),
+            state: Duration::from_secs(2),
             upload: Duration::from_secs(6 * 3600),
             storage_idle: Duration::from_secs(30),
             resolve_interval: Duration::from_secs(10),

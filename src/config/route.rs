@@ -64,6 +64,8 @@ pub enum Dialect {
     Gradle(NoSettings),
     /// Nx's self-hosted remote cache.
     Nx(NoSettings),
+    /// Single-use download links.
+    Onetime(Onetime),
     /// sccache's WebDAV storage.
     Sccache(NoSettings),
     /// Vercel's Remote Cache, as Turborepo uses it.
@@ -74,6 +76,44 @@ pub enum Dialect {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NoSettings {}
+
+/// Settings of single-use download links.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Onetime {
+    /// The key of an object that is ordered by its path, with `{key}`, and optionally `{tenant}`. None:
+    /// nothing is ordered so.
+    pub keys: Option<String>,
+    /// How long a token is good for whose order does not say.
+    #[serde(with = "DurationText")]
+    pub default_ttl: Duration,
+    /// The longest that an order may say.
+    #[serde(with = "DurationText")]
+    pub max_ttl: Duration,
+    /// The most uses that an order may say.
+    pub max_uses: u32,
+    /// For how long after each start a download that broke off may go on. 0s: not at all.
+    #[serde(with = "DurationText")]
+    pub resume_window: Duration,
+    /// How often it may.
+    pub resume_attempts: u32,
+    /// Whether tokens that are used up, expired or taken back are refused like those that never were.
+    pub uniform_404: bool,
+}
+
+impl Default for Onetime {
+    fn default() -> Self {
+        Self {
+            keys: None,
+            default_ttl: Duration::from_secs(15 * 60),
+            max_ttl: Duration::from_secs(7 * 86_400),
+            max_uses: 100,
+            resume_window: Duration::from_secs(10 * 60),
+            resume_attempts: 10,
+            uniform_404: false,
+        }
+    }
+}
 
 /// Settings of the Turborepo dialect.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
@@ -118,6 +158,8 @@ pub struct JwtAuth {
     pub write: Option<String>,
     /// What becomes of other callers' uploads. None: they are refused.
     pub untrusted: Option<Untrusted>,
+    /// Yields whether the caller may make single-use tokens, and take them back. None: nobody may.
+    pub issue: Option<String>,
 }
 
 /// Uploads of callers for whom `write` is false.
@@ -137,6 +179,9 @@ pub enum Delivery {
     Redirect,
     /// Through the gateway, verified.
     Stream,
+    /// Redirects to the gateway itself, which carry a ticket for half a minute instead of the caller's
+    /// token.
+    Ticket,
     /// By size: small content through the gateway, the rest by redirect.
     Auto(AutoDelivery),
 }

@@ -39,6 +39,12 @@ impl Filename {
         (!name.trim_matches('.').is_empty()).then(|| Self(name.to_owned()))
     }
 
+    /// The name of what has none.
+    #[must_use]
+    pub fn unnamed() -> Self {
+        Self("download".to_owned())
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

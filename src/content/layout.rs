@@ -21,7 +21,8 @@
 //! └── .casgate
 //!     ├── untrusted/<namespace>/acme/0a1b2c3d4e5f6071
 //!     │                                 the same entry, by a writer who is not trusted
-//!     └── probe/...                     what a bucket is tried out with, for seconds
+//!     ├── probe/...                     what a bucket is tried out with, for seconds
+//!     └── state/<hour>/<kind>/<name>    a register of the state store, until some time after its hour
 //! ```
 //!
 //! A tenant is one segment of the key, never a path: a [`Tenant`] cannot hold
@@ -53,6 +54,13 @@ impl Key {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The key in a token that was sealed for somebody with a grant to it. None: it is not one
+    /// for content, so that no defect of whoever sealed it leads to what is ours.
+    pub(crate) fn of_sealed(text: String) -> Option<Self> {
+        let fits = !text.is_empty() && text.len() <= KEY_BYTES_MAX;
+        (fits && !is_reserved(&text)).then_some(Self(text))
     }
 
     /// The key of what stands beside an object: its own key with `suffix` at the end. None: it
@@ -111,8 +119,8 @@ enum Piece {
 }
 
 impl Layout {
-    /// Compiles a template of literal text, the content's name (`{hex}` or `{hash}`) and the
-    /// tenant's (`{tenant}` or `{team}`).
+    /// Compiles a template of literal text, the content's name (`{hex}`, `{hash}`, `{cid}` or `{key}`,
+    /// whichever reads best) and the tenant's (`{tenant}` or `{team}`).
     ///
     /// # Errors
     /// Says what is wrong: an unknown or unclosed placeholder, no name, or keys that are ours.
@@ -127,12 +135,12 @@ impl Layout {
             let close = tail.find('}').filter(|_| tail.starts_with('{'));
             let close = close.ok_or_else(|| format!("unbalanced brace in \"{template}\""))?;
             pieces.push(match &tail[1..close] {
-                "hex" | "hash" => Piece::Name,
+                "cid" | "hash" | "hex" | "key" => Piece::Name,
                 "tenant" | "team" => Piece::Tenant,
                 other => {
                     return Err(format!(
-                        "no placeholder is called {{{other}}}; there are {{hex}} or {{hash}}, and \
-                         {{tenant}} or {{team}}"
+                        "no placeholder is called {{{other}}}; there are {{hex}}, {{hash}}, \
+                         {{cid}} or {{key}}, and {{tenant}} or {{team}}"
                     ));
                 }
             });
@@ -142,7 +150,8 @@ impl Layout {
             pieces.push(Piece::Literal(rest.to_owned()));
         }
         if !pieces.iter().any(|piece| matches!(piece, Piece::Name)) {
-            let message = "a layout needs {hex} or {hash}, or all content would have one key";
+            let message =
+                "a layout needs {hex}, {hash}, {cid} or {key}, or all content would have one key";
             return Err(message.to_owned());
         }
         if template.starts_with(RESERVED) {

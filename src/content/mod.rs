@@ -1,24 +1,32 @@
-//! What clients name: content, by names that say what the bytes are, and entries of caches, by
-//! names that say what they are for.
+//! What clients name: content, by names that say what the bytes are, entries of caches, by names that
+//! say what they are for, and objects, by where they are.
 
+pub mod cid;
 pub mod digest;
 pub mod entry;
 pub mod filename;
 pub mod layout;
+pub mod path;
 
 use std::borrow::Cow;
 use std::fmt;
 
+use cid::Cid;
 use digest::Sha256Digest;
 use entry::Entry;
+use path::ObjectPath;
 
 /// The parsed name of bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ContentId {
     /// Bytes named by their SHA-256.
     Sha256(Sha256Digest),
+    /// Bytes, or a graph of blocks, named by their content identifier.
+    Cid(Cid),
     /// An entry of a cache.
     Entry(Entry),
+    /// Whatever is at a path.
+    Path(ObjectPath),
 }
 
 impl ContentId {
@@ -40,7 +48,9 @@ impl ContentId {
     pub const fn digest(&self) -> Option<&Sha256Digest> {
         match self {
             Self::Sha256(digest) => Some(digest),
+            Self::Cid(cid) => cid.digest(),
             Self::Entry(entry) => entry.digest(),
+            Self::Path(_) => None,
         }
     }
 
@@ -48,7 +58,9 @@ impl ContentId {
     pub fn push_name(&self, out: &mut String) {
         match self {
             Self::Sha256(digest) => digest.push_hex(out),
+            Self::Cid(cid) => out.push_str(cid.as_str()),
             Self::Entry(entry) => out.push_str(entry.name()),
+            Self::Path(path) => out.push_str(path.as_str()),
         }
     }
 
@@ -57,19 +69,24 @@ impl ContentId {
     pub fn file_name(&self) -> Cow<'_, str> {
         match self {
             Self::Sha256(digest) => Cow::Owned(digest.to_string()),
-            Self::Entry(entry) => {
-                let name = entry.name();
-                Cow::Borrowed(name.rsplit_once('/').map_or(name, |(_, last)| last))
-            }
+            Self::Cid(cid) => Cow::Borrowed(cid.as_str()),
+            Self::Entry(entry) => Cow::Borrowed(last_segment(entry.name())),
+            Self::Path(path) => Cow::Borrowed(last_segment(path.as_str())),
         }
     }
+}
+
+fn last_segment(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(_, last)| last)
 }
 
 impl fmt::Display for ContentId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sha256(digest) => write!(formatter, "sha256:{digest}"),
+            Self::Cid(cid) => cid.fmt(formatter),
             Self::Entry(entry) => formatter.write_str(entry.name()),
+            Self::Path(path) => path.fmt(formatter),
         }
     }
 }

@@ -57,6 +57,10 @@ impl Dialect for Chainloop {
         Ok(call(ContentId::Sha256(parse_digest(rest)?)))
     }
 
+    fn redacted(&self, _: &str) -> Option<&'static str> {
+        None
+    }
+
     fn tenant<'r>(&self, _: &'r Parts) -> Result<Vec<AskedTenant<'r>>, Error> {
         Ok(Vec::new())
     }
@@ -75,6 +79,10 @@ impl Dialect for Chainloop {
 
     fn may_redirect(&self, _: &ObjectHead) -> bool {
         true
+    }
+
+    fn link(&self, _: &str) -> Option<String> {
+        None
     }
 
     fn answer(&self, head: &Parts, call: &Call, outcome: &Outcome<'_>) -> Reply {
@@ -99,7 +107,8 @@ impl Dialect for Chainloop {
             | Outcome::Found(_)
             | Outcome::Granted { .. }
             | Outcome::Preflight
-            | Outcome::Stored => unasked(self, head),
+            | Outcome::Stored
+            | Outcome::Token(_) => unasked(self, head),
         }
     }
 
@@ -188,7 +197,16 @@ fn refusal(kind: Kind, message: &str) -> (StatusCode, &'static str, &str) {
         Kind::Forbidden | Kind::NotFound => {
             (StatusCode::NOT_FOUND, "not found", "artifact not found")
         }
-        Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "server error"),
+        // The gateway's state and its own tokens have no part in this protocol.
+        Kind::ContentChanged
+        | Kind::IdempotencyMismatch
+        | Kind::Internal
+        | Kind::OutcomeUnknown
+        | Kind::Prefetch
+        | Kind::StateUnavailable
+        | Kind::TokenExpired
+        | Kind::TokenRevoked
+        | Kind::TokenSpent => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "server error"),
         Kind::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid", message),
         // Not a 401: a client would throw away a token that is good.
         Kind::IssuerUnavailable => (

@@ -8,6 +8,8 @@
 
 pub mod build_cache;
 pub mod chainloop;
+pub mod onetime;
+mod single_use;
 pub mod turborepo;
 
 use std::time::Duration;
@@ -19,6 +21,8 @@ use crate::bucket::object::{Annotations, ObjectHead};
 use crate::content::ContentId;
 use crate::error::{Error, Kind};
 use crate::reply::{Portion, Reply, Visibility};
+
+pub use single_use::{Offer, Order, TokenAction, TokenCall, TokenOutcome, TokenStatus};
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +37,10 @@ pub enum Call {
     Find(Vec<ContentId>),
     /// Something about the caller, for which storage is not asked.
     About(Topic),
+    /// To make a single-use token; what for is in the body, and None until that was read.
+    Issue(Option<Box<Order>>),
+    /// Something about a single-use token.
+    Token(TokenCall),
     /// What may be asked (OPTIONS); everybody may ask that.
     Preflight,
 }
@@ -105,6 +113,8 @@ pub enum Outcome<'a> {
         /// What is known of tenants.
         tenants: &'a Tenants,
     },
+    /// What became of a call about a single-use token.
+    Token(TokenOutcome<'a>),
     /// Anything may be asked, for [`Call::Preflight`].
     Preflight,
 }
@@ -122,6 +132,9 @@ pub trait Dialect: Send + Sync + 'static {
     /// # Errors
     /// [`Error::InvalidRequest`] or [`Error::MethodNotAllowed`].
     fn parse(&self, head: &Parts, rest: &str) -> Result<Call, Error>;
+
+    /// What stands for `rest` in logs. None: there is no credential in it.
+    fn redacted(&self, rest: &str) -> Option<&'static str>;
 
     /// The tenant that a request names, by all the names it uses. Empty: it names none.
     ///
@@ -143,6 +156,9 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// Whether an object may be had by redirect, from a server that knows nothing of this protocol.
     fn may_redirect(&self, object: &ObjectHead) -> bool;
+
+    /// The link by which a single-use token is used. None: the protocol has none.
+    fn link(&self, token: &str) -> Option<String>;
 
     /// The answer to a call.
     fn answer(&self, head: &Parts, call: &Call, outcome: &Outcome<'_>) -> Reply;

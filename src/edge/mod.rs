@@ -23,13 +23,14 @@ use pingora::protocols::http::ServerSession;
 use tokio::sync::{Semaphore, watch};
 
 use crate::error::Error;
-use crate::gateway::{self, Decision, Question, Upload, Verdict};
+use crate::gateway::{self, Asker, Decision, Question, Redemption, Upload, Verdict};
 use crate::plan::{Plan, Route};
 use crate::reply::Reply;
 use crate::telemetry::Metrics;
 use crate::telemetry::access::AccessLog;
 use crate::transfer::client::{Client, Gone};
 use crate::transfer::download::{self, Undelivered};
+use crate::transfer::redeem::{self, Turnstile};
 use crate::transfer::storage::StorageClient;
 use crate::transfer::upload::{self, Uploads};
 use settle::{Ending, Open};
@@ -54,6 +55,8 @@ pub struct Serving {
     pub storage: StorageClient,
     /// Bounds on uploads.
     pub uploads: Uploads,
+    /// Which single-use tokens are being used just now.
+    pub turnstile: Turnstile,
 }
 
 /// A request whose header was read and found sound.
@@ -83,7 +86,12 @@ impl Edge {
         let storage = StorageClient::new(&plan.limits, &plan.timeouts);
         let uploads = Uploads::new(&plan.limits, &plan.timeouts, None);
         let streams = Arc::new(Semaphore::new(plan.limits.http2_streams));
-        let serving = ArcSwap::from_pointee(Serving { plan: Arc::new(plan), storage, uploads });
+        let serving = ArcSwap::from_pointee(Serving {
+            plan: Arc::new(plan),
+            storage,
+            uploads,
+            turnstile: Turnstile::default(),
+        });
         Self { serving, replaced: watch::Sender::default(), streams, metrics, access_log }
     }
 
@@ -98,7 +106,8 @@ impl Edge {
         let serving = self.serving();
         let storage = serving.storage.with_timeouts(&plan.timeouts);
         let uploads = Uploads::new(&plan.limits, &plan.timeouts, Some(&serving.uploads));
-        self.serving.store(Arc::new(Serving { plan, storage, uploads }));
+        let turnstile = serving.turnstile.clone();
+        self.serving.store(Arc::new(Serving { plan, storage, uploads, turnstile }));
         self.replaced.send_replace(());
     }
 
@@ -132,13 +141,13 @@ impl Edge {
             decision = gateway::decide(plan, storage, head, now) => Ok(decision),
             gone = client.gone() => Err(gone),
         };
-        let (tenant, ending) = match decision {
-            Err(gone) => (None, Ending::Gone(gone)),
-            Ok(Decision { tenant, verdict }) => {
-                (tenant, carry_out(&mut client, &request.serving, head, verdict).await)
+        let (asker, ending) = match decision {
+            Err(gone) => (Asker::default(), Ending::Gone(gone)),
+            Ok(Decision { asker, verdict }) => {
+                (asker, carry_out(&mut client, &request.serving, head, verdict).await)
             }
         };
-        open.settle(tenant.as_ref(), &ending);
+        open.settle(&asker, &ending);
         (client, ending)
     }
 }
@@ -160,11 +169,28 @@ async fn carry_out(
                 Err(undelivered) => explain(client, head, &route, undelivered).await,
             }
         }
+        Verdict::Redemption(redemption) => {
+            Box::pin(redeem(client, serving, head, *redemption)).await
+        }
         // In a box, since in the same memory as a download they would make all requests larger.
         Verdict::Upload(upload) => Box::pin(take_upload(client, serving, head, *upload)).await,
         Verdict::Question(question) => {
             Box::pin(take_question(client, serving, head, *question)).await
         }
+    }
+}
+
+async fn redeem(
+    client: &mut Client,
+    serving: &Serving,
+    head: &Parts,
+    redemption: Redemption,
+) -> Ending {
+    let Serving { storage, turnstile, .. } = serving;
+    let route = Arc::clone(&redemption.route);
+    match redeem::deliver(client, storage, turnstile, head, redemption).await {
+        Ok(()) => Ending::Answered,
+        Err(undelivered) => explain(client, head, &route, undelivered).await,
     }
 }
 

@@ -12,8 +12,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::{Edge, Request, identity};
 use crate::auth::Tenant;
 use crate::error::{Error, Kind, with_causes};
+use crate::gateway::Asker;
 use crate::plan::Plan;
 use crate::telemetry::access::{Line, microseconds, timestamp};
+use crate::token;
 use crate::transfer::client::{Gone, Progress};
 
 /// What is read at a time of a body that nobody wants.
@@ -52,15 +54,16 @@ impl<'a> Open<'a> {
     }
 
     /// Counts and logs a request that has ended.
-    pub(super) fn settle(mut self, tenant: Option<&Tenant>, ending: &Ending) {
+    pub(super) fn settle(mut self, asker: &Asker, ending: &Ending) {
         self.settled = true;
-        self.record(tenant, ending);
+        self.record(asker, ending);
     }
 
-    fn record(&self, tenant: Option<&Tenant>, ending: &Ending) {
+    fn record(&self, asker: &Asker, ending: &Ending) {
         let Self { edge, request, head, progress, .. } = self;
         let plan = &request.serving.plan;
-        let route = plan.route(head.uri.path()).map(|(route, _)| route);
+        let routed = plan.route(head.uri.path());
+        let route = routed.map(|(route, _)| route);
         let duration = request.began.elapsed();
         let (kind, error) = match ending {
             Ending::Answered => (None, None),
@@ -92,10 +95,14 @@ impl<'a> Open<'a> {
             request_id: &request.id,
             client: identity::client_address(plan, &head.headers, peer),
             method: head.method.as_str(),
-            path: head.uri.path(),
+            path: match routed {
+                Some((route, rest)) => route.loggable(head.uri.path(), rest),
+                None => token::loggable(head.uri.path()),
+            },
             route: route.map(|route| route.path.as_str()),
             dialect: route.map(|route| route.dialect.name()),
-            tenant: tenant.map(Tenant::as_str),
+            tenant: asker.tenant.as_ref().map(Tenant::as_str),
+            token_id: asker.token_id.map(|id| id.to_string()),
             status: progress.status(),
             kind: match ending {
                 Ending::Gone(_) => Some("client_gone"),
@@ -115,7 +122,7 @@ impl Drop for Open<'_> {
     fn drop(&mut self) {
         if !self.settled {
             let error = Error::Internal("the request was ended with the process".into());
-            self.record(None, &Ending::Cut(error));
+            self.record(&Asker::default(), &Ending::Cut(error));
         }
     }
 }

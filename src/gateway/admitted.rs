@@ -7,16 +7,17 @@ use futures_util::future::join_all;
 use http::header;
 use http::request::Parts;
 
-use super::{Download, Storage, Upload, Verdict};
-use crate::auth::Grant;
+use super::{Download, Storage, Upload, Verdict, issue};
+use crate::auth::{Grant, Namespace, TICKET, Tenant};
 use crate::bucket::object::ObjectHead;
 use crate::conditions::{self, Precondition, Range};
 use crate::content::ContentId;
 use crate::content::layout::Key;
-use crate::dialect::{Call, Outcome};
+use crate::dialect::{Call, Outcome, TokenOutcome};
 use crate::error::Error;
-use crate::plan::{Delivery, Route};
+use crate::plan::{Delivery, Route, Tickets};
 use crate::reply::{self, Portion, Visibility};
+use crate::token::ticket::{self, Ticket};
 
 /// Objects of one call that storage is asked for at the same time.
 const STATS_AT_ONCE: usize = 16;
@@ -27,6 +28,7 @@ pub(super) struct Admitted<'a> {
     pub(super) head: &'a Parts,
     pub(super) call: Call,
     pub(super) grant: Grant,
+    pub(super) delivery: Delivery,
     pub(super) now: SystemTime,
 }
 
@@ -57,7 +59,18 @@ impl Admitted<'_> {
                 let tenants = &self.route.tenants;
                 Ok(self.reply(&Outcome::Granted { grant: &self.grant, tenants }))
             }
+            Call::Issue(Some(order)) => {
+                let headers = &self.head.headers;
+                let (route, grant, now) = (self.route, &self.grant, self.now);
+                let issued = issue::issue(route, storage, grant, headers, order, now);
+                let issued = Box::pin(issued).await?;
+                let (token, expires) = (issued.token.as_str(), issued.expires());
+                Ok(self.reply(&Outcome::Token(TokenOutcome::Issued { token, expires })))
+            }
             Call::Preflight => Ok(self.reply(&Outcome::Preflight)),
+            Call::Issue(None) | Call::Token(_) => {
+                Err(Error::Internal("a call that is not answered here".into()))
+            }
         }
     }
 
@@ -76,20 +89,46 @@ impl Admitted<'_> {
                 Precondition::Proceed => {}
             }
         }
-        let redirected_from = match (&self.call, self.route.delivery) {
+        let redirected_from = match (&self.call, self.delivery) {
             (Call::Describe(_), _) => {
                 let (_, object) = self.object(storage, content).await?;
                 return Ok(self.describe(&object));
             }
             (_, Delivery::Stream) => return self.download(content, etag.as_deref()),
-            (_, Delivery::Redirect) => 0,
+            (_, Delivery::Redirect | Delivery::Ticket) => 0,
             (_, Delivery::RedirectFrom(size)) => size,
         };
         let (key, object) = self.object(storage, content).await?;
         if object.size < redirected_from || !self.route.dialect.may_redirect(&object) {
             return self.download(content, etag.as_deref());
         }
-        self.redirect(content, &key, &object).await
+        match &self.route.tickets {
+            // It would end before the client is back with it.
+            Some(_) if self.granted_for() < ticket::LIFE_MIN => {
+                self.download(content, etag.as_deref())
+            }
+            Some(tickets) => self.redirect_here(tickets),
+            None => self.redirect(content, &key, &object).await,
+        }
+    }
+
+    /// Sends the client back with a ticket instead of its token.
+    fn redirect_here(&self, tickets: &Tickets) -> Result<Verdict, Error> {
+        let granted = self.granted_for();
+        let path = self.head.uri.path();
+        let life = granted.min(ticket::LIFE_MAX);
+        let tenant = self.grant.tenant().map(Tenant::as_str);
+        let namespace = self.grant.namespace().map(Namespace::as_str);
+        let ticket = Ticket::new(path, self.now + life, tenant, namespace);
+        let (origin, ticket) = (&tickets.public_origin, ticket.seal(&tickets.keys)?);
+        let url = format!("{origin}{path}?{TICKET}={ticket}");
+        Ok(self.reply(&Outcome::Redirect { url: &url, life }))
+    }
+
+    /// For how long the caller's token is good yet.
+    fn granted_for(&self) -> Duration {
+        let left = |end: SystemTime| end.duration_since(self.now).unwrap_or_default();
+        self.grant.expires().map_or(Duration::MAX, left)
     }
 
     /// What everybody may have, everybody's caches may keep.
@@ -193,10 +232,7 @@ impl Admitted<'_> {
         let disposition = reply::disposition(object, content);
         let (bucket, ttl) = (&self.route.bucket, self.route.redirect_ttl);
         let url = bucket.presign_download(key, &disposition, ttl, self.now).await?;
-        let granted = self
-            .grant
-            .expires()
-            .map_or(Duration::MAX, |end| end.duration_since(self.now).unwrap_or_default());
-        Ok(self.reply(&Outcome::Redirect { url: &url.url, life: url.life.min(granted) }))
+        let life = url.life.min(self.granted_for());
+        Ok(self.reply(&Outcome::Redirect { url: &url.url, life }))
     }
 }

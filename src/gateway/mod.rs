@@ -5,6 +5,8 @@
 //! [`Grant`] it returns.
 
 mod admitted;
+mod issue;
+mod single_use;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -15,13 +17,18 @@ use http::request::Parts;
 use crate::auth::{self, Grant, Tenant};
 use crate::bucket::Bucket;
 use crate::bucket::object::ObjectHead;
-use crate::conditions::Range;
+use crate::conditions::{ByteRange, Range};
 use crate::content::layout::{Key, Places, WritableKey};
 use crate::dialect::{Body, Call, Outcome, Topic};
 use crate::error::Error;
-use crate::plan::{Plan, Route};
+use crate::plan::{Delivery, Plan, Route};
 use crate::reply::{self, Reply, Visibility};
+use crate::token::ledger::ResumeTag;
+use crate::token::{DownloadToken, TokenId};
 use admitted::Admitted;
+
+pub use issue::mint;
+pub use single_use::check_unchanged;
 
 /// What requests ask of storage before there is an answer.
 pub trait Storage: Sync {
@@ -43,10 +50,19 @@ pub trait Storage: Sync {
 
 /// What is to be done about a request, and what is to be said of it in the log.
 pub struct Decision {
-    /// The tenant, where authorization found one.
-    pub tenant: Option<Tenant>,
+    /// Who asks, as far as that was found out.
+    pub asker: Asker,
     /// The answer, or the way to it.
     pub verdict: Verdict,
+}
+
+/// Who asks, for the log, which wants it of refusals too.
+#[derive(Clone, Debug, Default)]
+pub struct Asker {
+    /// The tenant, where authorization found one.
+    pub tenant: Option<Tenant>,
+    /// What a single-use token is called.
+    pub token_id: Option<TokenId>,
 }
 
 /// The answer, or the way to it.
@@ -57,6 +73,8 @@ pub enum Verdict {
     Refuse(Reply, Error),
     /// Bytes from storage.
     Download(Box<Download>),
+    /// The same, which takes a use of a single-use token, or goes on with one.
+    Redemption(Box<Redemption>),
     /// Bytes to storage.
     Upload(Box<Upload>),
     /// First the body is to be read; see [`answer_question`].
@@ -75,6 +93,26 @@ pub struct Download {
     pub range: Range,
     /// Who may cache it.
     pub visibility: Visibility,
+}
+
+/// A download by a single-use token.
+pub struct Redemption {
+    /// The route that made the token.
+    pub route: Arc<Route>,
+    /// What the client asked for.
+    pub call: Call,
+    /// The proof that it may have the object.
+    pub token: DownloadToken,
+    /// What it goes on with. None: it begins.
+    pub resume: Option<Resume>,
+}
+
+/// What a client goes on with after a cut.
+pub struct Resume {
+    /// The tag that the first answer had.
+    pub tag: ResumeTag,
+    /// What is still wanted.
+    pub range: ByteRange,
 }
 
 /// An upload that was granted.
@@ -108,11 +146,11 @@ pub async fn decide(
     let Some((route, rest)) = plan.route(head.uri.path()) else {
         let error = Error::NotFound("no route".into());
         let reply = reply::plain(StatusCode::NOT_FOUND, "not found");
-        return Decision { tenant: None, verdict: Verdict::Refuse(reply, error) };
+        return Decision { asker: Asker::default(), verdict: Verdict::Refuse(reply, error) };
     };
-    let mut tenant = None;
-    let admitted = admit(route, storage, head, rest, now, &mut tenant).await;
-    Decision { tenant, verdict: verdict_or_refusal(admitted, route, head) }
+    let mut asker = Asker::default();
+    let admitted = admit(route, storage, head, rest, now, &mut asker).await;
+    Decision { asker, verdict: verdict_or_refusal(admitted, route, head) }
 }
 
 /// Answers a question whose body was read.
@@ -125,7 +163,10 @@ pub async fn answer_question(
 ) -> Verdict {
     let Question { route, call, grant, .. } = question;
     let answered = match route.dialect.complete(call, body) {
-        Ok(call) => Admitted { route: &route, head, call, grant, now }.answer(storage).await,
+        Ok(call) => {
+            let delivery = route.delivery;
+            Admitted { route: &route, head, call, grant, delivery, now }.answer(storage).await
+        }
         Err(error) => Err(error),
     };
     verdict_or_refusal(answered, &route, head)
@@ -135,22 +176,34 @@ fn verdict_or_refusal(result: Result<Verdict, Error>, route: &Route, head: &Part
     result.unwrap_or_else(|error| Verdict::Refuse(refusal(route, head, &error), error))
 }
 
-/// The whole product, in order. `tenant` is for the log, which wants it for refusals too.
+/// The whole product, in order.
 async fn admit(
     route: &Arc<Route>,
     storage: &impl Storage,
     head: &Parts,
     rest: &str,
     now: SystemTime,
-    tenant: &mut Option<Tenant>,
+    asker: &mut Asker,
 ) -> Result<Verdict, Error> {
     let dialect = &route.dialect;
     let call = dialect.parse(head, rest)?;
     if call == Call::Preflight {
         return Ok(Verdict::Reply(dialect.answer(head, &call, &Outcome::Preflight)));
     }
+    if let Call::Token(asked) = &call {
+        let request = single_use::Asked { route, head, call: &call, now };
+        // In a box, since it is larger than what everybody else needs.
+        return Box::pin(request.answer(storage, asked, asker)).await;
+    }
     let asked = dialect.tenant(head)?;
-    let grant = auth::authorize(&route.policy, head, dialect.carriage(), now).await?;
+    let (grant, delivery) = match by_ticket(route, head, &call, now)? {
+        Some(grant) => (grant, Delivery::Stream),
+        None => {
+            let carriage = dialect.carriage();
+            let grant = auth::authorize(&route.policy, head, carriage, now).await?;
+            (grant, route.delivery)
+        }
+    };
     let grant = match call {
         // Of which tenants there are a client can only ask without naming one.
         Call::About(_) if asked.is_empty() => {
@@ -158,7 +211,7 @@ async fn admit(
         }
         _ => grant.within(&asked, &route.tenants)?,
     };
-    *tenant = grant.tenant().cloned();
+    asker.tenant = grant.tenant().cloned();
     if concerns_content(&call) {
         route.tenants.check(grant.tenant())?;
     }
@@ -166,13 +219,33 @@ async fn admit(
         let route = Arc::clone(route);
         return Ok(Verdict::Question(Box::new(Question { route, body_max, call, grant })));
     }
-    Admitted { route, head, call, grant, now }.answer(storage).await
+    Admitted { route, head, call, grant, delivery, now }.answer(storage).await
+}
+
+/// The grant of whoever was redirected here.
+fn by_ticket(
+    route: &Route,
+    head: &Parts,
+    call: &Call,
+    now: SystemTime,
+) -> Result<Option<Grant>, Error> {
+    match (&route.tickets, call) {
+        (Some(tickets), Call::Download(_) | Call::Describe(_)) => {
+            auth::authorize_by_ticket(&tickets.keys, head, now)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// What a tenant that is suspended may not do.
 const fn concerns_content(call: &Call) -> bool {
     match call {
-        Call::Download(_) | Call::Describe(_) | Call::Store(..) | Call::Find(_) => true,
+        Call::Download(_)
+        | Call::Describe(_)
+        | Call::Store(..)
+        | Call::Find(_)
+        | Call::Issue(_)
+        | Call::Token(_) => true,
         Call::About(topic) => matches!(topic, Topic::Folder | Topic::NewFolder | Topic::Report),
         Call::Preflight => false,
     }

@@ -5,6 +5,7 @@ use crate::config;
 use crate::dialect::Dialect;
 use crate::dialect::build_cache::{BuildCache, Preset};
 use crate::dialect::chainloop::{Chainloop, Login};
+use crate::dialect::onetime::Onetime;
 use crate::dialect::turborepo::Turborepo;
 
 /// Whether tags of artifacts may be in objects of their own.
@@ -12,10 +13,10 @@ pub(super) const fn has_legacy_tags(dialect: &config::Dialect) -> bool {
     matches!(dialect, config::Dialect::Turborepo(settings) if settings.legacy_tags)
 }
 
-/// Whether the dialect's clients go where a redirect leads. Bazel's takes one for a failure
-/// (`HttpDownloadHandler`).
+/// Whether the dialect's clients may be sent elsewhere. Bazel's takes a redirect for a failure
+/// (`HttpDownloadHandler`), and a URL of storage would be good for more than one use.
 pub(super) const fn follows_redirects(dialect: &config::Dialect) -> bool {
-    !matches!(dialect, config::Dialect::Bazel(_))
+    !matches!(dialect, config::Dialect::Bazel(_) | config::Dialect::Onetime(_))
 }
 
 /// Whether names of the dialect differ in length, so that what is beside one in a key could be taken
@@ -26,12 +27,13 @@ pub(super) const fn has_names_of_any_length(dialect: &config::Dialect) -> bool {
 
 /// Whether anything can be stored with the dialect.
 pub(super) const fn takes_uploads(dialect: &config::Dialect) -> bool {
-    !matches!(dialect, config::Dialect::Chainloop(_))
+    !matches!(dialect, config::Dialect::Chainloop(_) | config::Dialect::Onetime(_))
 }
 
 /// Compiles a dialect with its settings.
 pub(super) fn compile(
     at: &str,
+    path: &str,
     dialect: config::Dialect,
     public_origin: Option<&str>,
     problems: &mut Problems,
@@ -43,6 +45,14 @@ pub(super) fn compile(
         config::Dialect::Bazel(_) => Some(Box::new(BuildCache::new(Preset::Bazel))),
         config::Dialect::Gradle(_) => Some(Box::new(BuildCache::new(Preset::Gradle))),
         config::Dialect::Nx(_) => Some(Box::new(BuildCache::new(Preset::Nx))),
+        config::Dialect::Onetime(settings) => {
+            let Some(origin) = public_origin else {
+                let message = "needs `public_url`, which links begin with";
+                problems.add(&format!("{at}.dialect.onetime"), message);
+                return None;
+            };
+            Some(Box::new(Onetime::new([origin, path].concat(), settings.uniform_404)))
+        }
         config::Dialect::Sccache(_) => Some(Box::new(BuildCache::new(Preset::Sccache))),
         // Its one setting is the gateway's to heed.
         config::Dialect::Turborepo(_) => Some(Box::new(Turborepo)),

@@ -4,18 +4,24 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::sections::{Compiled, unknown};
-use super::{Delivery, Problems, Route, dialects};
+use super::{Delivery, Problems, Route, dialects, single_use};
 use crate::auth::{Issuer, Policy, Rule, Rules, Tenants, VerdictMemory};
 use crate::bucket::{Bucket, write};
 use crate::config::{self, Limits, Section};
 use crate::content::layout::Layout;
+use crate::state::Store;
 use crate::telemetry::Metrics;
+use crate::token::Keys;
 
 /// What routes refer to.
 pub(super) struct Context<'a> {
     pub(super) public_origin: Option<&'a str>,
     pub(super) limits: &'a Limits,
     pub(super) tenants: &'a Arc<Tenants>,
+    /// The outer None: there is no `tokens`. The inner one: something is wrong with it.
+    pub(super) keys: Option<Option<&'a Arc<Keys>>>,
+    /// Likewise, of `state`.
+    pub(super) state: Option<Option<&'a Arc<Store>>>,
     pub(super) buckets: &'a Compiled<Bucket>,
     pub(super) issuers: &'a Compiled<Issuer>,
     pub(super) verdicts: &'a Arc<VerdictMemory>,
@@ -59,14 +65,18 @@ fn one(
     let bucket = find("bucket", &route.bucket, context.buckets, &format!("{at}.bucket"), problems);
     let layout = problems.check(&format!("{at}.layout"), Layout::parse(&route.layout));
     let uploads = uploads(at, &route, context, problems);
+    let single_use = single_use::compile(at, &route, context, problems);
+    let tickets = single_use::tickets(at, &route, context, problems);
     let policy = policy(at, route.auth, context, problems);
     let legacy_tags = dialects::has_legacy_tags(&route.dialect);
     let follows_redirects = dialects::follows_redirects(&route.dialect);
     let names_vary = dialects::has_names_of_any_length(&route.dialect);
-    let dialect = dialects::compile(at, route.dialect, context.public_origin, problems);
+    let dialect =
+        dialects::compile(at, &route.path, route.dialect, context.public_origin, problems);
     let delivery = match route.delivery {
         config::Delivery::Redirect => Delivery::Redirect,
         config::Delivery::Stream => Delivery::Stream,
+        config::Delivery::Ticket => Delivery::Ticket,
         config::Delivery::Auto(auto) => Delivery::RedirectFrom(auto.redirect_from.as_u64()),
     };
     let ttl = route.redirect_ttl;
@@ -74,7 +84,6 @@ fn one(
         problems.add(&format!("{at}.redirect_ttl"), "presigned URLs live from 1s to 7days");
     }
     let (bucket, layout, policy, dialect) = (bucket?, layout?, policy?, dialect?);
-    uploads?;
     if layout.needs_tenant() && !policy.gives_tenant() {
         let message = "{tenant} needs a rule `auth.jwt.tenant` that says who that is";
         problems.add(&format!("{at}.layout"), message);
@@ -95,6 +104,8 @@ fn one(
     if delivery == Delivery::Redirect && route.trust_storage_checksum {
         problems.warn(at, "trust_storage_checksum changes nothing for redirects");
     }
+    let (single_use, tickets) = (single_use?, tickets?);
+    uploads?;
     let metrics = context.metrics.route(&route.path, dialect.name());
     Some(Route {
         path: route.path,
@@ -110,6 +121,8 @@ fn one(
         legacy_tags,
         upload_size: route.upload_size.as_u64(),
         write_once: route.write_once,
+        single_use,
+        tickets,
         metrics,
     })
 }
@@ -180,7 +193,9 @@ fn policy(
     let write = rule("write", auth.write.as_deref());
     let isolate = auth.untrusted.as_ref().map(|untrusted| untrusted.isolate.as_str());
     let isolate = rule("untrusted.isolate", isolate);
-    let rules = Rules { tenant: tenant?, read: read??, write: write?, isolate: isolate? };
+    let issue = rule("issue", auth.issue.as_deref());
+    let (tenant, write, isolate, issue) = (tenant?, write?, isolate?, issue?);
+    let rules = Rules { tenant, read: read??, write, isolate, issue };
     Some(Policy::jwt(issuers, rules, Arc::clone(context.verdicts)))
 }
 

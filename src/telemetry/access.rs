@@ -3,6 +3,7 @@
 //! A line holds no credential: the query is left out whole, since tokens ride there, and so are
 //! the URLs that storage was asked with.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -30,8 +31,8 @@ pub struct Line<'a> {
     pub client: Option<IpAddr>,
     /// The method.
     pub method: &'a str,
-    /// The path without its query.
-    pub path: &'a str,
+    /// The path without its query, and without what is a credential in it.
+    pub path: Cow<'a, str>,
     /// The route's prefix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<&'a str>,
@@ -41,6 +42,9 @@ pub struct Line<'a> {
     /// The tenant, where authorization found one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<&'a str>,
+    /// What a single-use token is called; it opens nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_id: Option<String>,
     /// The status sent; 0 where the client left before there was one.
     pub status: u16,
     /// The kind of refusal, or `client_gone`.

@@ -12,6 +12,7 @@ pub(super) struct RoutesMetrics {
     sent_bytes: IntCounterVec,
     received_bytes: IntCounterVec,
     uploads: IntCounterVec,
+    single_use: IntCounterVec,
     verification: IntCounterVec,
 }
 
@@ -41,6 +42,18 @@ pub struct RouteMetrics {
     pub opaque: IntCounter,
     /// Bodies not hashed because storage's checksum equals the digest.
     pub trusted: IntCounter,
+    /// Single-use tokens made.
+    pub issued: IntCounter,
+    /// Uses of them that were claimed.
+    pub claimed: IntCounter,
+    /// Downloads by them that went on after a cut.
+    pub resumed: IntCounter,
+    /// Uses that may have been taken without a client that heard of it.
+    pub in_doubt: IntCounter,
+    /// Downloads by them that were cut, since another start took over, or the token was taken back.
+    pub superseded: IntCounter,
+    /// Single-use tokens taken back.
+    pub revoked: IntCounter,
 }
 
 impl RouteMetrics {
@@ -84,6 +97,14 @@ impl RoutesMetrics {
                 "Uploads by what became of them: stored, or kept (the object that was there stays)",
                 &["route", "result"],
             ),
+            single_use: counters(
+                registry,
+                "casgate_single_use_total",
+                "Single-use tokens: issued, claimed (a use was taken), resumed, in_doubt (a use may \
+                 have been taken without a client that heard of it), superseded (a download was \
+                 cut for a later start of it, or as the token was taken back), revoked",
+                &["route", "event"],
+            ),
             verification: counters(
                 registry,
                 "casgate_verification_total",
@@ -97,6 +118,7 @@ impl RoutesMetrics {
 
     pub(super) fn route(&self, route: &str, dialect: &str) -> RouteMetrics {
         let requests = |kind: &str| self.requests.with_label_values(&[route, dialect, kind]);
+        let single_use = |event: &str| self.single_use.with_label_values(&[route, event]);
         let verification = |result: &str| self.verification.with_label_values(&[route, result]);
         RouteMetrics {
             answered: requests("ok"),
@@ -112,6 +134,12 @@ impl RoutesMetrics {
             partial: verification("partial"),
             opaque: verification("opaque"),
             trusted: verification("trusted"),
+            issued: single_use("issued"),
+            claimed: single_use("claimed"),
+            resumed: single_use("resumed"),
+            in_doubt: single_use("in_doubt"),
+            superseded: single_use("superseded"),
+            revoked: single_use("revoked"),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{Cut, Source, Transfer, copy};
 use crate::bucket::object::{self, ObjectHead};
 use crate::bucket::{Bucket, Read};
 use crate::conditions::Range;
-use crate::content::ContentId;
+use crate::content::digest::Sha256Digest;
 use crate::content::layout::{Key, Places};
 use crate::dialect::{Call, Outcome};
 use crate::error::{Error, Kind};
@@ -71,7 +71,7 @@ pub async fn deliver(
         gone = client.gone() => return Err(Undelivered::Gone(gone)),
     };
     let (object, portion, answer) = found;
-    let (mut check, counter) = choose_check(&route, content, &object, portion);
+    let (mut check, counter) = choose_check(&route, content.digest(), &object, portion);
     let outcome = Outcome::Object { object: &object, portion, visibility };
     let reply = route.dialect.answer(head, &call, &outcome);
     let source = if object.size <= BUFFERED_BYTES_MAX && matches!(check, Check::Digest(_)) {
@@ -85,20 +85,23 @@ pub async fn deliver(
         Source::Storage(answer)
     };
     let (prefix, suffix) = Default::default();
-    let sent = copy(client, Transfer { head: reply, prefix, source, suffix, check }).await;
-    match sent {
-        Ok(()) => {
-            counter.inc();
-            Ok(())
-        }
-        Err(Cut::Client(gone)) => Err(Undelivered::Gone(gone)),
-        Err(Cut::Content(error)) => {
+    let sent = copy(client, reply, Transfer { prefix, source, suffix, check }).await;
+    settle_cut(&route, sent)?;
+    counter.inc();
+    Ok(())
+}
+
+/// Counts what was found wrong with content on its way.
+pub(super) fn settle_cut(route: &Route, sent: Result<(), Cut>) -> Result<(), Undelivered> {
+    sent.map_err(|cut| match cut {
+        Cut::Client(gone) => Undelivered::Gone(gone),
+        Cut::Content(error) => {
             if error.kind() == Kind::ContentCorrupt {
                 route.metrics.mismatched.inc();
             }
-            Err(Undelivered::Cut(error))
+            Undelivered::Cut(error)
         }
-    }
+    })
 }
 
 /// Asks storage for the object in one place after the other.
@@ -126,7 +129,7 @@ async fn get(
 ) -> Result<(ObjectHead, Portion, Answer), Error> {
     let bucket = &route.bucket;
     let checksum = route.trust_storage_checksum;
-    let read = Read { with_body: true, key, range: asked, checksum };
+    let read = Read { range: asked, checksum, ..Read::get(key) };
     let answer = storage.send(bucket, &read).await?;
     if !matches!(answer.status(), StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
         let mut error = answer.into_error(bucket).await;
@@ -148,9 +151,9 @@ async fn get(
 }
 
 /// What the body is held against, and the counter of bodies delivered that way.
-fn choose_check<'r>(
+pub(super) fn choose_check<'r>(
     route: &'r Route,
-    content: &ContentId,
+    digest: Option<&Sha256Digest>,
     object: &ObjectHead,
     portion: Portion,
 ) -> (Check, &'r IntCounter) {
@@ -158,7 +161,7 @@ fn choose_check<'r>(
     if !is_whole(portion, object.size) {
         return (Check::None, &metrics.partial);
     }
-    let Some(digest) = content.digest() else { return (Check::None, &metrics.opaque) };
+    let Some(digest) = digest else { return (Check::None, &metrics.opaque) };
     match &object.checksum_sha256 {
         Some(checksum)
             if route.trust_storage_checksum && storage_vouches(digest, checksum.as_bytes()) =>
@@ -170,12 +173,15 @@ fn choose_check<'r>(
 }
 
 /// The size of an object, asked for by itself.
-async fn whole_size(storage: &StorageClient, bucket: &Bucket, key: &Key) -> Option<u64> {
+pub(super) async fn whole_size(storage: &StorageClient, bucket: &Bucket, key: &Key) -> Option<u64> {
     storage.stat(bucket, key).await.ok().map(|object| object.size)
 }
 
 /// Whether storage answered what was asked: the size of the object and the portion that follows.
-fn judge(mut answer: Answer, range: Range) -> Result<(ObjectHead, Portion, Answer), Error> {
+pub(super) fn judge(
+    mut answer: Answer,
+    range: Range,
+) -> Result<(ObjectHead, Portion, Answer), Error> {
     let failed = |detail: &'static str| Error::storage(Kind::StorageFailed, detail);
     let (size, portion) = match (answer.status(), range) {
         (StatusCode::PARTIAL_CONTENT, Range::Part(asked)) => {
@@ -206,7 +212,7 @@ fn judge(mut answer: Answer, range: Range) -> Result<(ObjectHead, Portion, Answe
     Ok((ObjectHead::read(answer.headers(), size), portion, answer))
 }
 
-const fn is_whole(portion: Portion, size: u64) -> bool {
+pub(super) const fn is_whole(portion: Portion, size: u64) -> bool {
     match portion {
         Portion::Whole => true,
         Portion::Part { length, .. } => length == size,
@@ -214,7 +220,7 @@ const fn is_whole(portion: Portion, size: u64) -> bool {
 }
 
 /// Reads and checks a short body before anything of the answer is sent.
-async fn buffer(
+pub(super) async fn buffer(
     client: &mut Client,
     mut answer: Answer,
     check: &mut Check,

@@ -1,6 +1,6 @@
 //! Bytes between storage and client, over Pingora's sessions.
 //!
-//! A transfer is one loop ([`copy`]) over a [`Transfer`]: head, prefix, source, suffix, check. It
+//! A transfer is one loop ([`copy`]) over a [`Transfer`]: prefix, source, suffix, check. It
 //! holds one read buffer of 64 KiB, whatever the size of the content.
 
 pub mod answer;
@@ -12,6 +12,7 @@ mod failure;
 pub mod idle;
 mod multipart;
 pub mod peer;
+pub mod redeem;
 mod sending;
 mod signing;
 pub mod storage;
@@ -25,10 +26,8 @@ use answer::Answer;
 use check::Check;
 use client::{Client, Gone};
 
-/// Everything one answer with a body is made of.
+/// Everything the body of one answer is made of.
 pub struct Transfer {
-    /// Status and headers; `Content-Length` covers prefix, source and suffix.
-    pub head: Reply,
     /// Sent before the source's bytes, outside of the check.
     pub prefix: Bytes,
     /// The bytes of the content.
@@ -56,7 +55,16 @@ pub enum Cut {
     Content(Error),
 }
 
-/// Sends a transfer to the client.
+/// Sends an answer to the client; the head's `Content-Length` covers prefix, source and suffix.
+///
+/// # Errors
+/// As [`copy_body`].
+pub async fn copy(client: &mut Client, head: Reply, transfer: Transfer) -> Result<(), Cut> {
+    client.write_head(head).await.map_err(Cut::Client)?;
+    copy_body(client, transfer).await
+}
+
+/// Sends the body of an answer whose head was sent.
 ///
 /// The source's last chunk is passed on only after the check is satisfied, so a client that got as
 /// many bytes as `Content-Length` says got the right ones.
@@ -64,9 +72,8 @@ pub enum Cut {
 /// # Errors
 /// Any error means that the client does not have the whole answer: the caller must drop the
 /// connection, never finish or reuse it.
-pub async fn copy(client: &mut Client, transfer: Transfer) -> Result<(), Cut> {
-    let Transfer { head, prefix, source, suffix, mut check } = transfer;
-    client.write_head(head).await.map_err(Cut::Client)?;
+pub async fn copy_body(client: &mut Client, transfer: Transfer) -> Result<(), Cut> {
+    let Transfer { prefix, source, suffix, mut check } = transfer;
     client.write(&prefix).await.map_err(Cut::Client)?;
     match source {
         Source::Buffered(bytes) => client.write(&bytes).await.map_err(Cut::Client)?,

@@ -98,7 +98,7 @@ impl StorageClient {
         let Some(key) = key.beside(".tag").filter(|_| object.annotations.is_empty()) else {
             return Ok(());
         };
-        let read = Read { with_body: true, key: &key, range: None, checksum: false };
+        let read = Read::get(&key);
         let answer = self.send(bucket, &read).await?;
         if answer.status() != StatusCode::OK {
             return match answer.into_error(bucket).await {

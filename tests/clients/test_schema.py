@@ -114,11 +114,12 @@ def is_of_form(problem):
 def full(monkeypatch, folder):
     """The example with every key, and the variables and files it names."""
     self_signed(folder, "tls")
-    for authority in ("clients.crt", "partner-ca.crt"):
+    for authority in ("clients.crt", "partner-ca.crt", "redis-ca.crt"):
         shutil.copy(folder / "tls.crt", folder / authority)
     (folder / "jwks.json").write_text(json.dumps({"keys": [PUBLIC_KEY]}))
     for name in re.findall(r"env: (\w+)", (CONF / "full.yaml").read_text()):
-        monkeypatch.setenv(name, "0123456789" * 4)
+        # Also 32 bytes in base64.
+        monkeypatch.setenv(name, "0123456789" * 4 + "010")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "id")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "key")
     return yaml.safe_load((CONF / "full.yaml").read_text().replace("/etc/casgate", str(folder)))

@@ -16,6 +16,12 @@ use crate::support::gateway::{STREAM, Settings, compile};
 fn example(kind: Kind) -> Error {
     const SECRET: &str = "for the log only";
     match kind {
+        Kind::ContentChanged
+        | Kind::IdempotencyMismatch
+        | Kind::Prefetch
+        | Kind::TokenExpired
+        | Kind::TokenRevoked
+        | Kind::TokenSpent => Error::token(kind, SECRET),
         Kind::ContentCorrupt => Error::ContentCorrupt { actual: SECRET.to_owned() },
         Kind::CredentialExpired
         | Kind::CredentialMalformed
@@ -30,6 +36,9 @@ fn example(kind: Kind) -> Error {
         Kind::PayloadTooLarge => Error::PayloadTooLarge { limit: 7 },
         Kind::PreconditionFailed => Error::PreconditionFailed,
         Kind::RangeNotSatisfiable => Error::RangeNotSatisfiable { size: Some(7) },
+        Kind::OutcomeUnknown | Kind::StateUnavailable => {
+            Error::State { kind, detail: SECRET.to_owned() }
+        }
         Kind::StorageBusy
         | Kind::StorageFailed
         | Kind::StorageTimeout
@@ -61,19 +70,24 @@ fn table(route: &Route, method: &str) -> String {
     table
 }
 
+#[track_caller]
+fn check(dialect: &str, others: &[&str]) {
+    check_with(dialect, Settings { dialect, ..STREAM }, others);
+}
+
 /// Compares the refusals of a dialect with its file. Those of another method than GET come after
 /// its name.
 #[track_caller]
-fn check(dialect: &str, others: &[&str]) {
+fn check_with(name: &str, settings: Settings<'_>, others: &[&str]) {
     let secrets = tempfile::tempdir().unwrap();
-    let yaml = Settings { dialect, ..STREAM }.yaml("http://127.0.0.1:9", &secrets);
+    let yaml = settings.yaml("http://127.0.0.1:9", &secrets);
     let plan = compile(&yaml, &Metrics::new()).unwrap();
     let route = &plan.routes["/download/"];
     let mut actual = table(route, "GET");
     for method in others {
         write!(actual, "\n=== {method}\n\n{}", table(route, method)).unwrap();
     }
-    let file = format!("tests/it/errors/{dialect}.txt");
+    let file = format!("tests/it/errors/{name}.txt");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(actual == expected, "{} should be\n{actual}", path.display());
@@ -97,6 +111,26 @@ fn gradle() {
 #[test]
 fn nx() {
     check("nx", &["PUT"]);
+}
+
+const ONETIME: Settings<'static> = Settings {
+    dialect: "onetime",
+    auth: "{ jwt: { issuers: [tests], read: 'true', issue: 'true' } }",
+    state: true,
+    file: "public_url: https://casgate.example.test",
+    ..STREAM
+};
+
+#[test]
+fn onetime() {
+    check_with("onetime", ONETIME, &["POST"]);
+}
+
+/// Issuers are told the truth: `DELETE` is theirs alone.
+#[test]
+fn onetime_with_uniform_404() {
+    let settings = Settings { chainloop: "uniform_404: true", ..ONETIME };
+    check_with("onetime_uniform_404", settings, &["POST", "DELETE"]);
 }
 
 #[test]

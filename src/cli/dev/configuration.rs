@@ -13,10 +13,15 @@ pub(super) const LAYOUT: &str = "{tenant}/sha256:{hex}";
 /// Where they are streamed.
 pub(super) const STREAM_PATH: &str = "/stream/download/";
 
+/// Where single-use links are made and used.
+pub(super) const ONETIME_PATH: &str = "/api/open/v1/artifact-downloads/";
+
 /// Path, dialect, layout and delivery of every route.
-const ROUTES: [(&str, &str, &str, &str); 8] = [
+const ROUTES: [(&str, &str, &str, &str); 10] = [
     ("/download/", "chainloop", LAYOUT, "redirect"),
     (STREAM_PATH, "chainloop", LAYOUT, "stream"),
+    ("/ticket/download/", "chainloop", LAYOUT, "ticket"),
+    (ONETIME_PATH, "onetime", LAYOUT, "stream"),
     ("/turbo/", "turborepo", "{team}/turbo/{hash}", "stream"),
     ("/redirect/turbo/", "turborepo", "{team}/turbo/{hash}", "redirect"),
     ("/nx/", "nx", "{tenant}/nx/{hash}", "stream"),
@@ -32,6 +37,7 @@ pub(super) fn yaml(folder: &Folder, endpoint: &str, listen: SocketAddr) -> Strin
     format!(
         r#"# Written by `casgate dev` at every start.
 listen: ["{listen}"]
+public_url: http://{listen}
 admin: 127.0.0.1:0
 buckets:
   demo:
@@ -47,6 +53,8 @@ issuers:
     iss: {issuer}
     audience: [{audience}]
     keys: {{ hs256: {{ file: {jwt_secret} }} }}
+tokens: {{ keys: [{{ file: {token_key} }}] }}
+state: {{ embedded: {{ path: {state} }} }}
 routes:{routes}
 log: {{ access: true, level: warn }}
 shutdown: {{ delay: 0s, drain: 20s }}
@@ -54,6 +62,8 @@ shutdown: {{ delay: 0s, drain: 20s }}
         access_key_id = file("access_key_id"),
         secret_access_key = file("secret_access_key"),
         jwt_secret = file("jwt_secret"),
+        token_key = file("token_key"),
+        state = file("state.redb"),
         issuer = jwt::ISSUER,
         audience = jwt::AUDIENCE,
         routes = ROUTES.map(route).concat(),
@@ -61,14 +71,19 @@ shutdown: {{ delay: 0s, drain: 20s }}
 }
 
 fn route((path, dialect, layout, delivery): (&str, &str, &str, &str)) -> String {
-    let write = match dialect {
+    let settings = match dialect {
+        "onetime" => "keys: '{tenant}/{key}'",
+        _ => "",
+    };
+    let more = match dialect {
         "chainloop" => "",
+        "onetime" => "\n        issue: \"'artifacts:issue' in claims.scope.split(' ')\"",
         _ => "\n        write: \"'artifacts:write' in claims.scope.split(' ')\"",
     };
     format!(
         r#"
   - path: {path}
-    dialect: {{ {dialect}: {{}} }}
+    dialect: {{ {dialect}: {{ {settings} }} }}
     bucket: demo
     layout: "{layout}"
     delivery: {delivery}
@@ -76,6 +91,6 @@ fn route((path, dialect, layout, delivery): (&str, &str, &str, &str)) -> String 
       jwt:
         issuers: [demo]
         tenant: claims.org
-        read: "'artifacts:read' in claims.scope.split(' ')"{write}"#
+        read: "'artifacts:read' in claims.scope.split(' ')"{more}"#
     )
 }

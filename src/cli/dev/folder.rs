@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! .casgate-dev
-//! ├── access_key_id  secret_access_key  jwt_secret     made at the first start
-//! ├── gateway.yaml                                     written at every start, for reading
-//! └── s3/                                              the objects
+//! ├── access_key_id  secret_access_key  jwt_secret  token_key    made at the first start
+//! ├── gateway.yaml                                               written at every start, for reading
+//! ├── state.redb                                                 which links were used
+//! └── s3/                                                        the objects
 //! ```
 
 use std::fs::{self, OpenOptions};
@@ -12,6 +13,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 use crate::content::digest::Sha256Digest;
 
@@ -36,9 +40,13 @@ impl Folder {
         {
             let file = path.join(name);
             if !file.exists() {
-                let secret = random_hex();
+                let secret = random_digest().to_string();
                 write_private(&file, &[prefix, &secret[..length]].concat())?;
             }
+        }
+        let file = path.join("token_key");
+        if !file.exists() {
+            write_private(&file, &STANDARD.encode(random_digest().as_bytes()))?;
         }
         Self::open(path)
     }
@@ -89,14 +97,14 @@ impl Folder {
     }
 }
 
-/// 64 hexadecimal digits nobody can guess: the standard library seeds its hashers from the system's
+/// 32 bytes nobody can guess: the standard library seeds its hashers from the system's
 /// random source.
-fn random_hex() -> String {
+fn random_digest() -> Sha256Digest {
     let mut seed = Vec::new();
     for salt in 0_u8..8 {
         seed.extend(RandomState::new().hash_one(salt).to_ne_bytes());
     }
-    Sha256Digest::of(&seed).to_string()
+    Sha256Digest::of(&seed)
 }
 
 fn write_private(file: &Path, text: &str) -> io::Result<()> {

@@ -16,7 +16,7 @@ use serde_json::{Map, json};
 use tokio::net::TcpListener;
 
 use super::serve::Addresses;
-use super::{check, dev_s3, fail, jwt, serve};
+use super::{check, dev_s3, fail, jwt, serve, state};
 use crate::content::digest::Sha256Digest;
 use crate::plan::Plan;
 use crate::telemetry::{Metrics, log};
@@ -62,6 +62,8 @@ struct Demo {
     token: String,
     /// A token to read and write with.
     writer: String,
+    /// A token to make links with.
+    issuer: String,
     samples: Samples,
 }
 
@@ -79,12 +81,17 @@ async fn start(arguments: &Arguments) -> io::Result<()> {
     );
     let server = tokio::spawn(server);
 
-    let yaml = configuration::yaml(&folder, &endpoint, arguments.listen);
+    // Links have the port in them, so it has to be known before the configuration is read.
+    let bound = TcpListener::bind(arguments.listen).await?;
+    let yaml = configuration::yaml(&folder, &endpoint, bound.local_addr()?);
     let file = folder.join("gateway.yaml");
     std::fs::write(&file, &yaml)?;
     let metrics = Arc::new(Metrics::new());
     let plan = compile(&file, &metrics)?;
     let log = log::start(plan.log.level);
+    if let Some(problem) = state::start(&plan).await {
+        return Err(io::Error::other(problem.to_string()));
+    }
     let samples = samples::store(&plan, TENANT).await.map_err(io::Error::other)?;
     let mint = |scope: &str| {
         let claims = [("org".to_owned(), json!(TENANT)), ("scope".to_owned(), json!(scope))];
@@ -94,7 +101,8 @@ async fn start(arguments: &Arguments) -> io::Result<()> {
     };
     let token = mint("artifacts:read")?;
     let writer = mint("artifacts:read artifacts:write")?;
-    let demo = Demo { folder, endpoint, token, writer, samples };
+    let issuer = mint("artifacts:read artifacts:issue")?;
+    let demo = Demo { folder, endpoint, token, writer, issuer, samples };
     let announce = |addresses: &Addresses| {
         let text = match arguments.json {
             true => format!("{}\n", demo.to_json(addresses)),
@@ -103,7 +111,8 @@ async fn start(arguments: &Arguments) -> io::Result<()> {
         // Whoever started this may have stopped reading; `print!` would panic.
         let _ = io::stdout().write_all(text.as_bytes());
     };
-    let served = serve::serve(plan, metrics, &file, announce, serve::stop_signal()).await;
+    let served =
+        serve::serve(plan, vec![bound], metrics, &file, announce, serve::stop_signal()).await;
     server.abort();
     log.finish();
     served
@@ -140,7 +149,16 @@ impl Demo {
                 "token": self.writer,
                 "read_only_token": self.token,
             },
+            "onetime": {
+                "issue_url": self.issue_url(addresses),
+                "jwt": self.issuer,
+            },
         })
+    }
+
+    fn issue_url(&self, addresses: &Addresses) -> String {
+        let path = configuration::ONETIME_PATH.trim_end_matches('/');
+        addresses.url().unwrap_or_default() + path
     }
 
     fn instructions(&self, addresses: &Addresses) -> String {
@@ -168,6 +186,12 @@ Chainloop, streamed and verified (20 MiB):
 The same with a small text:
   curl -fL -H 'Authorization: Bearer {token}' '{url}/download/{small}'
 
+The same, redirected to casgate itself with a ticket instead of the token:
+  curl -fL -H 'Authorization: Bearer {token}' '{url}/ticket/download/{small}'
+
+A link that works once. The inner command makes it, the outer one uses it:
+  curl -f \"$(curl -fs -H 'Authorization: Bearer {issuer}' -d '{{\"digest\":\"{small}\"}}' '{issue_url}' | cut -d'\"' -f8)\"
+
 Build caches. A token that may write:
             {writer}
 Turborepo   TURBO_API={url}/turbo  TURBO_TEAM={TENANT}  TURBO_TOKEN=<token>
@@ -184,6 +208,8 @@ sccache     SCCACHE_WEBDAV_ENDPOINT={url}/sccache  SCCACHE_WEBDAV_TOKEN=<token>
 
 Ctrl-C stops; the next start finds everything again.
 ",
+            issuer = self.issuer,
+            issue_url = self.issue_url(addresses),
             hello = Sha256Digest::of(b"hello"),
             admin = addresses.admin_url().unwrap_or_default(),
             endpoint = self.endpoint,

@@ -63,7 +63,8 @@ impl BuildCache {
             | Outcome::Found(_)
             | Outcome::Granted { .. }
             | Outcome::Preflight
-            | Outcome::Stored => unasked(self, head),
+            | Outcome::Stored
+            | Outcome::Token(_) => unasked(self, head),
         }
     }
 
@@ -81,7 +82,8 @@ impl BuildCache {
             | Outcome::NotModified(_)
             | Outcome::Object { .. }
             | Outcome::Preflight
-            | Outcome::Redirect { .. } => unasked(self, head),
+            | Outcome::Redirect { .. }
+            | Outcome::Token(_) => unasked(self, head),
         }
     }
 
@@ -126,6 +128,10 @@ impl Dialect for BuildCache {
         Ok(call(ContentId::Entry(self.preset.entry(rest)?)))
     }
 
+    fn redacted(&self, _: &str) -> Option<&'static str> {
+        None
+    }
+
     fn tenant<'r>(&self, _: &'r Parts) -> Result<Vec<AskedTenant<'r>>, Error> {
         Ok(Vec::new())
     }
@@ -142,7 +148,9 @@ impl Dialect for BuildCache {
             | Call::Describe(_)
             | Call::Download(_)
             | Call::Find(_)
-            | Call::Preflight => Body::None,
+            | Call::Issue(_)
+            | Call::Preflight
+            | Call::Token(_) => Body::None,
         }
     }
 
@@ -155,12 +163,18 @@ impl Dialect for BuildCache {
         true
     }
 
+    fn link(&self, _: &str) -> Option<String> {
+        None
+    }
+
     fn answer(&self, head: &Parts, call: &Call, outcome: &Outcome<'_>) -> Reply {
         match call {
             Call::Download(content) | Call::Describe(content) => self.entry(head, content, outcome),
             Call::Store(..) => self.upload(head, outcome),
             Call::About(topic) => self.folder(head, topic),
-            Call::Find(_) | Call::Preflight => unasked(self, head),
+            Call::Find(_) | Call::Issue(_) | Call::Preflight | Call::Token(_) => {
+                unasked(self, head)
+            }
         }
     }
 

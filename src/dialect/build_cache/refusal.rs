@@ -63,14 +63,19 @@ fn nx_write(kind: Kind) -> Option<StatusCode> {
         Kind::InvalidRequest | Kind::MethodNotAllowed => true,
         // What took longer than the token lives is built all the same.
         Kind::CredentialExpired => false,
-        Kind::ContentCorrupt
+        Kind::ContentChanged
+        | Kind::ContentCorrupt
         | Kind::Forbidden
+        | Kind::IdempotencyMismatch
         | Kind::Internal
         | Kind::IssuerUnavailable
         | Kind::NotFound
+        | Kind::OutcomeUnknown
         | Kind::PayloadTooLarge
         | Kind::PreconditionFailed
+        | Kind::Prefetch
         | Kind::RangeNotSatisfiable
+        | Kind::StateUnavailable
         | Kind::StorageBusy
         | Kind::StorageFailed
         | Kind::StorageTimeout
@@ -78,7 +83,10 @@ fn nx_write(kind: Kind) -> Option<StatusCode> {
         | Kind::TenantDisabled
         | Kind::TenantOverLimit
         | Kind::TenantPaused
-        | Kind::TenantUnpaid => false,
+        | Kind::TenantUnpaid
+        | Kind::TokenExpired
+        | Kind::TokenRevoked
+        | Kind::TokenSpent => false,
     };
     (!ends_the_build).then_some(StatusCode::FORBIDDEN)
 }
@@ -97,6 +105,8 @@ const fn is_of_the_cache(kind: Kind) -> bool {
         Kind::ContentCorrupt
         | Kind::Internal
         | Kind::IssuerUnavailable
+        | Kind::OutcomeUnknown
+        | Kind::StateUnavailable
         | Kind::StorageBusy
         | Kind::StorageFailed
         | Kind::StorageTimeout
@@ -105,17 +115,23 @@ const fn is_of_the_cache(kind: Kind) -> bool {
         | Kind::TenantOverLimit
         | Kind::TenantPaused
         | Kind::TenantUnpaid => true,
-        Kind::CredentialExpired
+        Kind::ContentChanged
+        | Kind::CredentialExpired
         | Kind::CredentialMalformed
         | Kind::CredentialMissing
         | Kind::CredentialRefused
         | Kind::Forbidden
+        | Kind::IdempotencyMismatch
         | Kind::InvalidRequest
         | Kind::MethodNotAllowed
         | Kind::NotFound
         | Kind::PayloadTooLarge
         | Kind::PreconditionFailed
-        | Kind::RangeNotSatisfiable => false,
+        | Kind::Prefetch
+        | Kind::RangeNotSatisfiable
+        | Kind::TokenExpired
+        | Kind::TokenRevoked
+        | Kind::TokenSpent => false,
     }
 }
 
@@ -134,7 +150,16 @@ fn truth(kind: Kind, message: &str) -> (StatusCode, &str) {
         Kind::CredentialMissing => (StatusCode::UNAUTHORIZED, "there is no token"),
         Kind::CredentialRefused => (StatusCode::UNAUTHORIZED, "the token is not accepted here"),
         Kind::Forbidden => (StatusCode::FORBIDDEN, "the token does not allow this"),
-        Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "the cache has a defect"),
+        // The gateway's state and its own tokens have no part in this protocol.
+        Kind::ContentChanged
+        | Kind::IdempotencyMismatch
+        | Kind::Internal
+        | Kind::OutcomeUnknown
+        | Kind::Prefetch
+        | Kind::StateUnavailable
+        | Kind::TokenExpired
+        | Kind::TokenRevoked
+        | Kind::TokenSpent => (StatusCode::INTERNAL_SERVER_ERROR, "the cache has a defect"),
         Kind::InvalidRequest => (StatusCode::BAD_REQUEST, message),
         Kind::IssuerUnavailable => {
             (StatusCode::SERVICE_UNAVAILABLE, "the token cannot be checked now")

@@ -16,7 +16,9 @@ fn read(preset: Preset, method: &str, rest: &str) -> Result<String, Kind> {
         Call::Download(content) => format!("get {content}"),
         Call::Describe(content) => format!("head {content}"),
         Call::Store(content, _) => format!("put {content}"),
-        Call::About(_) | Call::Find(_) | Call::Preflight => format!("{call:?}"),
+        Call::About(_) | Call::Find(_) | Call::Issue(_) | Call::Preflight | Call::Token(_) => {
+            format!("{call:?}")
+        }
     })
 }
 
@@ -133,6 +135,8 @@ fn reads_of_nx_fail_for_what_users_can_mend_only() {
             "internal",
             "issuer_unavailable",
             "not_found",
+            "outcome_unknown",
+            "state_unavailable",
             "storage_busy",
             "storage_failed",
             "storage_timeout",

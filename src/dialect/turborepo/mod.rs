@@ -47,6 +47,10 @@ impl Dialect for Turborepo {
         request::parse(head, rest)
     }
 
+    fn redacted(&self, _: &str) -> Option<&'static str> {
+        None
+    }
+
     fn tenant<'r>(&self, head: &'r Parts) -> Result<Vec<AskedTenant<'r>>, Error> {
         request::teams(head)
     }
@@ -59,7 +63,12 @@ impl Dialect for Turborepo {
         match call {
             Call::Store(..) => Body::Content,
             Call::Find(_) | Call::About(Topic::Report) => Body::Small(QUESTION_BYTES_MAX),
-            Call::Download(_) | Call::Describe(_) | Call::About(_) | Call::Preflight => Body::None,
+            Call::Download(_)
+            | Call::Describe(_)
+            | Call::About(_)
+            | Call::Issue(_)
+            | Call::Preflight
+            | Call::Token(_) => Body::None,
         }
     }
 
@@ -71,7 +80,9 @@ impl Dialect for Turborepo {
             | Call::Describe(_)
             | Call::Store(..)
             | Call::About(_)
-            | Call::Preflight => Ok(call),
+            | Call::Issue(_)
+            | Call::Preflight
+            | Call::Token(_) => Ok(call),
         }
     }
 
@@ -79,6 +90,10 @@ impl Dialect for Turborepo {
     /// without for a miss.
     fn may_redirect(&self, object: &ObjectHead) -> bool {
         object.annotations.tag.is_none()
+    }
+
+    fn link(&self, _: &str) -> Option<String> {
+        None
     }
 
     fn answer(&self, head: &Parts, call: &Call, outcome: &Outcome<'_>) -> Reply {

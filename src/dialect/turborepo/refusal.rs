@@ -65,7 +65,16 @@ fn refusal(kind: Kind, message: &str) -> (StatusCode, &'static str, &str) {
         Kind::CredentialMissing => unauthorized("a token is missing"),
         Kind::CredentialRefused => unauthorized("the token is not accepted here"),
         Kind::Forbidden => forbidden("forbidden", "the token does not permit this"),
-        Kind::Internal => {
+        // The gateway's state and its own tokens have no part in this protocol.
+        Kind::ContentChanged
+        | Kind::IdempotencyMismatch
+        | Kind::Internal
+        | Kind::OutcomeUnknown
+        | Kind::Prefetch
+        | Kind::StateUnavailable
+        | Kind::TokenExpired
+        | Kind::TokenRevoked
+        | Kind::TokenSpent => {
             (StatusCode::INTERNAL_SERVER_ERROR, "internal_server_error", "the gateway failed")
         }
         Kind::InvalidRequest => (StatusCode::BAD_REQUEST, "bad_request", message),

@@ -20,7 +20,9 @@ fn variables(text: &str) -> BTreeMap<String, String> {
     if text.contains("credentials: environment") {
         names.extend(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
     }
-    names.into_iter().map(|name| (name.to_owned(), "0123456789".repeat(4))).collect()
+    // Also 32 bytes in base64.
+    let value = "0123456789".repeat(4) + "010";
+    names.into_iter().map(|name| (name.to_owned(), value.clone())).collect()
 }
 
 #[test]
@@ -31,13 +33,13 @@ fn every_example_works() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
         .collect();
     let names: BTreeSet<_> = examples.iter().map(|path| path.file_stem().unwrap()).collect();
-    for name in ["minimal", "full", "chainloop", "oidc"] {
+    for name in ["minimal", "full", "chainloop", "oidc", "onetime"] {
         assert!(names.contains(std::ffi::OsStr::new(name)), "{name}.yaml is missing");
     }
     let folder = tempfile::tempdir().unwrap();
     let authority = Authority::new();
     authority.write(folder.path(), "tls", &["localhost"]);
-    for file in ["clients.crt", "partner-ca.crt"] {
+    for file in ["clients.crt", "partner-ca.crt", "redis-ca.crt"] {
         fs::write(folder.path().join(file), authority.pem()).unwrap();
     }
     fs::write(folder.path().join("jwks.json"), key_set([&Signer::es256("a")])).unwrap();

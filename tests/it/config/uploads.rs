@@ -124,7 +124,7 @@ fn what_dialects_cannot() {
         (TURBO, "nx: { legacy_tags: true }", "routes[1].dialect.nx.legacy_tags: unknown field"),
         (TURBO, "turbo: {}", "routes[1].dialect.turbo: unknown variant"),
         (LAYOUT, ".casgate/{team}/{hash}", "routes[1].layout: keys that begin with .casgate/"),
-        (LAYOUT, "{team}", "routes[1].layout: a layout needs {hex} or {hash}"),
+        (LAYOUT, "{team}", "routes[1].layout: a layout needs {hex}, {hash}, {cid} or {key}"),
         ("write_once: true", "write_once: always", "routes[1].write_once: "),
     ]);
     for rule in [WRITE, UNTRUSTED] {

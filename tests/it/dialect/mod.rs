@@ -2,4 +2,5 @@
 
 mod build_cache;
 mod chainloop;
+pub(crate) mod onetime;
 mod turborepo;

@@ -12,6 +12,7 @@
 //! | [`frames`], [`wire`] | The other client: frames by hand. |
 //! | [`headers`] | How large can a header be, whatever it is packed in? |
 //! | [`limits`] | How many requests at once? |
+//! | [`links`] | And single-use links? |
 //! | [`listeners`] | Is it spoken where it should be, and nowhere else? |
 //! | [`memory`] | What do connections and streams cost that do nothing? |
 //! | [`resets`] | Do streams that end as soon as they begin cost more than they should? |
@@ -29,6 +30,7 @@ mod floods;
 mod frames;
 mod headers;
 mod limits;
+mod links;
 mod listeners;
 mod memory;
 mod resets;

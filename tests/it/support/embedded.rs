@@ -58,6 +58,12 @@ impl Embedded {
         listed.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect()
     }
 
+    /// Stores an object.
+    pub(crate) async fn put(&self, key: &str, bytes: &[u8]) {
+        let put = self.client.put_object().bucket(BUCKET).key(key).body(bytes.to_vec().into());
+        put.send().await.unwrap();
+    }
+
     /// The bytes of an object.
     pub(crate) async fn object(&self, key: &str) -> Vec<u8> {
         let object = self.client.get_object().bucket(BUCKET).key(key).send().await.unwrap();

@@ -49,6 +49,8 @@ pub(crate) struct Settings<'a> {
     pub(crate) listen: &'a str,
     pub(crate) timeouts: &'a str,
     pub(crate) limits: &'a str,
+    /// Whether there is a state store: in a file beside the secrets.
+    pub(crate) state: bool,
     /// More keys of the file, one a line.
     pub(crate) file: &'a str,
 }
@@ -65,6 +67,7 @@ pub(crate) const STREAM: Settings<'static> = Settings {
     listen: "'127.0.0.1:0'",
     timeouts: "",
     limits: "",
+    state: false,
     file: "",
 };
 
@@ -79,6 +82,13 @@ impl Settings<'_> {
             let path = secrets.path().join(name);
             std::fs::write(&path, content).unwrap();
             format!("{{ file: {} }}", path.display())
+        };
+        let state = match self.state {
+            true => format!(
+                "state: {{ embedded: {{ path: {} }} }}",
+                secrets.path().join("state.redb").display()
+            ),
+            false => String::new(),
         };
         format!(
             r"
@@ -98,6 +108,8 @@ issuers:
     iss: {issuer}
     audience: [{audience}]
     keys: {{ hs256: {jwt} }}
+tokens: {{ keys: [{token}] }}
+{state}
 routes:
   - path: /download/
     dialect: {{ {dialect}: {{ {chainloop} }} }}
@@ -117,6 +129,7 @@ routes:
             issuer = token::ISSUER,
             audience = token::AUDIENCE,
             jwt = file("jwt", token::SECRET),
+            token = file("token", token::SEALING_KEY),
             dialect = self.dialect,
             chainloop = self.chainloop,
             layout = self.layout,

@@ -98,6 +98,16 @@ impl Process {
         self.log.all.lock().unwrap().clone()
     }
 
+    /// What it said on standard output so far.
+    pub(crate) fn printed(&self) -> String {
+        self.output.all.lock().unwrap().clone()
+    }
+
+    /// Its metrics, as a scrape gets them.
+    pub(crate) fn metrics(&self) -> String {
+        exchange(self.admin(), "GET /metrics HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n")
+    }
+
     /// Sends a request over TCP and reads until the connection closes.
     pub(crate) fn exchange(&self, request: &str) -> String {
         exchange(self.address, request)
@@ -128,8 +138,7 @@ impl Process {
 
     /// The sum of the samples of a metric whose line holds all of these labels.
     pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
-        let request = "GET /metrics HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n";
-        metrics::sum(&exchange(self.admin(), request), name, labels)
+        metrics::sum(&self.metrics(), name, labels)
     }
 
     /// Asks it to load its configuration again.

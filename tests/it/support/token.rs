@@ -6,6 +6,8 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
 pub(crate) const SECRET: &str = "a secret that only the tests share";
+/// What seals tokens of the gateway's own.
+pub(crate) const SEALING_KEY: &str = "c2VhbGVkIGJ5IHRoZSBnYXRld2F5IG9mIHRlc3RzIG8=";
 pub(crate) const ISSUER: &str = "https://issuer.test";
 pub(crate) const AUDIENCE: &str = "casgate-tests";
 

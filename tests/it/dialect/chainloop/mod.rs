@@ -6,8 +6,10 @@
 //! | [`redirects`] | Where do clients get sent, and who may keep that answer? |
 //! | [`refusals`] | What do bad digests, bad tokens and missing artifacts get? |
 //! | [`tenants`] | Can a tenant reach what belongs to another? |
+//! | [`tickets`] | What does a redirect to the gateway itself open, and to whom? |
 
 mod filenames;
 mod redirects;
 mod refusals;
 mod tenants;
+mod tickets;
