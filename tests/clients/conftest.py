@@ -4,11 +4,16 @@ import itertools
 import json
 import os
 
+import onetime
 import pytest
+from browser import Browser
 from process import WORK, Casgate
+from redis_servers import Redis
+from relay import Relay
 from s3 import Storage, configuration
 
 numbers = itertools.count()
+MEASURED = pytest.StashKey()
 
 
 def new_folder(name):
@@ -19,8 +24,27 @@ def new_folder(name):
 
 
 @pytest.fixture
+def measured(request):
+    """Takes lines that are shown when all tests have ended."""
+    return request.config.stash.setdefault(MEASURED, []).append
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for line in config.stash.get(MEASURED, []):
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture
 def folder():
     return new_folder("test")
+
+
+@pytest.fixture
+def browser(folder):
+    """A new chromium with a new profile."""
+    started = Browser(folder)
+    yield started
+    started.close()
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +77,20 @@ def each_storage(request):
     return request.getfixturevalue(request.param)
 
 
+@pytest.fixture(scope="session")
+def redis():
+    """A Redis server that keeps nothing when it ends."""
+    server = Redis(new_folder("redis"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module", params=onetime.REPLICAS)
+def each_fleet(request, serve):
+    """Replicas with single-use links, over every store in turn."""
+    return onetime.fleet(request.param, request.getfixturevalue, serve, new_folder("fleet"))
+
+
 @pytest.fixture(scope="module")
 def serve():
     """Starts gateways: `serve(storage, routes, **more of the configuration)`."""
@@ -66,3 +104,17 @@ def serve():
     yield start
     for gateway in started:
         gateway.stop()
+
+
+@pytest.fixture
+def relay_to():
+    """Starts relays: `relay_to(server)`."""
+    started = []
+
+    def start(server):
+        started.append(Relay(server))
+        return started[-1]
+
+    yield start
+    for relay in started:
+        relay.stop()

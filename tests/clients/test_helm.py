@@ -355,6 +355,10 @@ def test_values_of_the_wrong_form_are_refused(simple, mistake):
         ({"containerPort": 8081}, "config.listen has no address with port 8081"),
         ({"config": {"shutdown": {"delay": "soon"}}}, "soon is no duration"),
         ({"config": {"shutdown": {"drain": "1 week"}}}, "write 1 week in ms, s, m or h"),
+        (
+            {"config": {"state": {"embedded": {"path": "/state.redb"}}}},
+            "config.state.embedded: a rollout starts a second process",
+        ),
     ],
 )
 def test_values_that_cannot_work_are_refused(simple, change, message):

@@ -8,46 +8,18 @@ from pathlib import Path
 
 import pytest
 from caches import cache_route, issuers, token
+from contents import BLOCK, GIB, Content, stored_content
 from s3 import route
 from web import request
 
-GIB = 1024**3
 SIZE = 5 * GIB
 UPLOAD_SIZE = 2 * GIB
-BLOCK = 1024**2
-
-
-class Content(io.RawIOBase):
-    """So many bytes, no two blocks alike, hashed as they are read."""
-
-    def __init__(self, size=SIZE):
-        super().__init__()
-        self.size = size
-        self.filler = hashlib.shake_256(b"casgate").digest(BLOCK - 8)
-        self.digest, self.position, self.left = hashlib.sha256(), 0, b""
-
-    def readable(self):
-        return True
-
-    def readinto(self, target):
-        if not self.left and self.position < self.size:
-            self.left = memoryview((self.position // BLOCK).to_bytes(8, "big") + self.filler)
-            self.digest.update(self.left)
-            self.position += BLOCK
-        count = min(len(target), len(self.left))
-        target[:count], self.left = self.left[:count], self.left[count:]
-        return count
 
 
 @pytest.fixture(scope="module")
 def stored(embedded):
-    """The hexadecimal digest of an object in storage that is as large as a multipart upload makes it."""
-    known = Content()
-    while known.read(BLOCK):
-        pass
-    name = known.digest.hexdigest()
-    embedded.client.upload_fileobj(Content(), embedded.bucket, f"sha256:{name}")
-    return name
+    """The hexadecimal digest of an object in storage."""
+    return stored_content(embedded, SIZE)
 
 
 def resident(gateway, field):

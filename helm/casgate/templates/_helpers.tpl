@@ -45,6 +45,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if not (regexMatch (printf ":%d\"" (int .Values.containerPort)) (toJson $config.listen)) -}}
 {{- fail (printf "containerPort: config.listen has no address with port %d" (int .Values.containerPort)) -}}
 {{- end -}}
+{{- if (default dict $config.state).embedded -}}
+{{- fail "config.state.embedded: a rollout starts a second process, which cannot have the file; use redis or bucket" -}}
+{{- end -}}
 {{ toYaml $config }}
 {{- end -}}
 
