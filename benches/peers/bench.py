@@ -22,6 +22,18 @@ class Bench:
             **values,
         }
         self.jwt_secret = secrets.token_hex(32)
+        self.running = []
+
+    def run(self, program):
+        """Waits until a program serves; it is ended with the others."""
+        self.running.append(program)
+        program.wait_until_it_serves()
+        return program
+
+    def stop(self):
+        """Ends all programs, the last one first."""
+        while self.running:
+            self.running.pop().stop()
 
     def configuration(self, template, name, **values):
         """Fills in a template; the file it became."""
@@ -42,17 +54,17 @@ class Bench:
         """The server that every contender talks to."""
         return self.nginx("storage", template, [self.storage_port])
 
-    def casgate(self, name, binary, template, *, access_log, claims):
+    def casgate(self, name, binary, template, *, access_log, claims, environment=None, **values):
         """A gateway, its port, and the headers of those who may use it."""
         port = self.ports.pop()
-        file = self.configuration(
-            template, f"{name}.yaml", PORT=port, ACCESS_LOG=str(access_log).lower()
-        )
+        values |= {"PORT": port, "ACCESS_LOG": str(access_log).lower()}
+        file = self.configuration(template, f"{name}.yaml", **values)
         environment = {
             "TOKIO_WORKER_THREADS": str(self.threads),
             "AWS_ACCESS_KEY_ID": "AKIABENCH",
             "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
             "BENCH_JWT_SECRET": self.jwt_secret,
+            **(environment or {}),
         }
         program = Program(name, [binary, "run", file], [port], self.folder, environment)
         token = hs256_token(self.jwt_secret, claims)

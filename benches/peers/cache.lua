@@ -1,19 +1,8 @@
 -- What builds ask of their cache: hits, misses and puts, in an order that is the same every time,
--- with every answer looked at. After its time it asks nothing more, waits for the answers, and ends
--- wrk. The arguments: seconds, the folder of the objects, the query of every request, the sizes of
--- objects with commas between them, and how many hits, misses and puts follow each other in some
--- order before it begins again. For one thread.
-dofile("load.lua")
-
-local ffi = require("ffi")
-ffi.cdef([[
-    struct bench_time { long seconds; long nanoseconds; };
-    int clock_gettime(int clock, struct bench_time *time);
-    int kill(int process, int signal);
-    int getpid(void);
-]])
-local CLOCK_MONOTONIC, SIGINT = 1, 2
-local FOREVER_MILLISECONDS = 1e9
+-- with every answer looked at. The arguments: seconds, the folder of the objects, the query of every
+-- request, the sizes of objects with commas between them, and how many hits, misses and puts follow
+-- each other in some order before it begins again.
+dofile("timed.lua")
 
 local KINDS = { "hit", "miss", "put" }
 -- So many that no two puts of one name are under way together.
@@ -23,20 +12,11 @@ local REPETITIONS = 100
 local requests = { hit = {}, miss = {}, put = {} }
 local order = {}
 local sizes, is_a_size = {}, {}
-local seconds, began
-local permitted, answered = 0, 0
-
--- Global, so that `more_fields` reaches it.
-counters = {
-    asked_hit = 0, asked_miss = 0, asked_put = 0,
-    answered_hit = 0, answered_miss = 0, answered_put = 0, answered_otherwise = 0,
-    first_surprise = "", microseconds_loaded = 0,
-}
-
-local time = ffi.new("struct bench_time")
-local function now()
-    ffi.C.clock_gettime(CLOCK_MONOTONIC, time)
-    return tonumber(time.seconds) + tonumber(time.nanoseconds) / 1e9
+for _, counter in ipairs({
+    "asked_hit", "asked_miss", "asked_put",
+    "answered_hit", "answered_miss", "answered_put", "answered_otherwise",
+}) do
+    counters[counter] = 0
 end
 
 local function read_file(path)
@@ -84,14 +64,8 @@ local function prepare_order(shares)
     end
 end
 
-local threads = {}
-
-function setup(thread)
-    threads[#threads + 1] = thread
-end
-
 function init(arguments)
-    seconds = tonumber(arguments[1])
+    lasts(tonumber(arguments[1]))
     for size in arguments[4]:gmatch("%d+") do
         sizes[#sizes + 1] = tonumber(size)
         is_a_size[tonumber(size)] = true
@@ -100,32 +74,8 @@ function init(arguments)
     prepare_order({ tonumber(arguments[5]), tonumber(arguments[6]), tonumber(arguments[7]) })
 end
 
-local function is_over()
-    return now() - began >= seconds
-end
-
-local function end_when_all_is_answered()
-    if answered == permitted and is_over() then
-        counters.microseconds_loaded = (now() - began) * 1e6
-        -- Ends the main thread's sleep.
-        ffi.C.kill(ffi.C.getpid(), SIGINT)
-    end
-end
-
--- Called before each request: how long that has to wait.
-function delay()
-    began = began or now()
-    if is_over() then
-        end_when_all_is_answered()
-        return FOREVER_MILLISECONDS
-    end
-    permitted = permitted + 1
-    return 0
-end
-
 function request()
-    -- wrk looks at one before it begins.
-    if not began then
+    if not has_begun() then
         return requests.hit[1]
     end
     local kind = order[(counters.asked_hit + counters.asked_miss + counters.asked_put) % #order + 1]
@@ -148,15 +98,5 @@ function response(status, _, body)
     end
     local counter = "answered_" .. kind
     counters[counter] = counters[counter] + 1
-    answered = answered + 1
-    end_when_all_is_answered()
-end
-
-function more_fields()
-    local fields = {}
-    for counter, value in pairs(threads[1]:get("counters")) do
-        local form = type(value) == "number" and ',"%s":%d' or ',"%s":"%s"'
-        fields[#fields + 1] = string.format(form, counter, value)
-    end
-    return table.concat(fields)
+    is_answered()
 end

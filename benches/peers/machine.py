@@ -6,7 +6,14 @@ import subprocess
 from pathlib import Path
 
 # How programs are asked which version they are.
-VERSION_OPTIONS = {"nginx": "-v", "haproxy": "-v", "wrk": "-v", "node": "-v", "npm": "-v"}
+VERSION_OPTIONS = {
+    "nginx": "-v",
+    "haproxy": "-v",
+    "wrk": "-v",
+    "node": "-v",
+    "npm": "-v",
+    "redis-server": "-v",
+}
 
 
 def machine(programs):

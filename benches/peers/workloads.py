@@ -5,10 +5,13 @@ import cache_measure
 import contenders
 import measure
 import objects
+import single_use
+import single_use_measure
 import turborepo_remote_cache
 from bench import Bench
 from cache_results import CacheResults
 from download_results import DownloadResults
+from single_use_results import SingleUseResults
 
 
 class Downloads:
@@ -82,4 +85,42 @@ class Cache:
         }
 
 
-WORKLOADS = {"downloads": Downloads, "cache": Cache}
+class Tokens:
+    """Single-use links of one small object, by where their uses are written down."""
+
+    programs = ["nginx", "redis-server", "wrk"]
+    storage = "storage.conf"
+    warm_up_seconds = 1
+
+    def __init__(self, folder, options):
+        self.object = single_use.write_object(folder)
+        checksums = contenders.checksums([self.object])
+        self.bench = Bench(folder, options.threads, CHECKSUMS=checksums)
+        self.results = SingleUseResults()
+        self.measuring = single_use_measure.Measuring(folder, self.object)
+        self.disk_microseconds = single_use_measure.disk_microseconds(folder)
+
+    def starters(self, binaries):
+        return single_use.starters(self.bench, binaries)
+
+    def turns(self, chosen):
+        return single_use.turns(chosen)
+
+    def check(self, contender, question):
+        # One look at all kinds of requests is enough.
+        if question is not single_use.HEAD:
+            return
+        storage_port = self.bench.storage_port
+        single_use_measure.check(contender, self.object, self.bench.folder, storage_port)
+        if contender.store.redis_port:
+            count = single_use_measure.round_trips(contender, self.object)
+            self.results.round_trips[contender.name] = count
+
+    def load(self, contender, question, seconds):
+        return self.measuring.load(contender, question, seconds)
+
+    def facts(self):
+        return {"4 KiB onto the disk (fdatasync)": f"{self.disk_microseconds:.0f} us"}
+
+
+WORKLOADS = {"downloads": Downloads, "cache": Cache, "tokens": Tokens}
