@@ -133,15 +133,6 @@ impl Policy {
         }
     }
 
-    /// Whether any grant of this policy can be one to issue.
-    #[must_use]
-    pub fn lets_issue(&self) -> bool {
-        match &self.0 {
-            Access::Open => false,
-            Access::Jwt(policy) => policy.rules.issue.is_some(),
-        }
-    }
-
     /// Whether any grant of this policy can be one to write.
     #[must_use]
     pub fn lets_write(&self) -> bool {

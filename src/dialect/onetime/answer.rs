@@ -76,8 +76,7 @@ struct Issued<'a> {
 }
 
 /// 201 with the token.
-pub(super) fn issued(base_url: &str, token: &str, expires: SystemTime) -> Reply {
-    let url = [base_url, token].concat();
+pub(super) fn issued(url: String, token: &str, expires: SystemTime) -> Reply {
     let expires_at = time(expires);
     let mut reply = json(StatusCode::CREATED, &Issued { token, url: url.clone(), expires_at });
     reply::insert(reply.headers_mut(), header::LOCATION, &url);

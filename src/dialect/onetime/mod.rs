@@ -49,6 +49,10 @@ impl Onetime {
     pub const fn new(base_url: String, uniform_404: bool) -> Self {
         Self { base_url, uniform_404 }
     }
+
+    fn url(&self, token: &str) -> String {
+        [&self.base_url, token].concat()
+    }
 }
 
 impl Dialect for Onetime {
@@ -129,14 +133,14 @@ impl Dialect for Onetime {
     }
 
     fn link(&self, token: &str) -> Option<String> {
-        Some([&self.base_url, token].concat())
+        Some(self.url(token))
     }
 
     fn answer(&self, head: &Parts, _: &Call, outcome: &Outcome<'_>) -> Reply {
         let Outcome::Token(outcome) = outcome else { return unasked(self, head) };
         match *outcome {
             TokenOutcome::Issued { token, expires } => {
-                answer::issued(&self.base_url, token, expires)
+                answer::issued(self.url(token), token, expires)
             }
             TokenOutcome::Offered(offer) => answer::offered(&offer),
             TokenOutcome::ToConfirm(offer) => page::ask(&offer),
