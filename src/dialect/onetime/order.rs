@@ -85,7 +85,11 @@ fn content(body: &Body) -> Result<ContentId, Error> {
             .map(|name| ContentId::Entry(Entry::opaque(name)))
             .map_err(|error| invalid(format!("hash: {error}"))),
         (None, None, Some(cid), None) => {
-            Cid::parse(cid).map(ContentId::Cid).map_err(|error| invalid(format!("cid: {error}")))
+            let cid = Cid::parse(cid).map_err(|error| invalid(format!("cid: {error}")))?;
+            if cid.inline().is_some() {
+                return Err(invalid("cid: it holds its content itself".to_owned()));
+            }
+            Ok(ContentId::Cid(cid))
         }
         (None, None, None, Some(key)) => ObjectPath::parse(key)
             .map(ContentId::Path)
