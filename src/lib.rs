@@ -28,6 +28,7 @@
 //! | [`jwks`] | the keys issuers publish: fetched over TLS, kept fresh, served through outages |
 //! | [`conditions`] | `If-*` and `Range` for content that names itself |
 //! | [`content`] | digests, CIDs, names of cache entries, file names, and the layout that makes keys of them |
+//! | [`graph`] | files and folders as graphs of blocks: what a CID may name that is not a file's own bytes |
 //! | [`bucket`] | addresses, credentials, signatures, what storage's answers mean, what is known |
 //! | [`state`] | what replicas have to agree on: a register per key, in one of several stores |
 //! | [`transfer`] | the copy loop from storage to client, and uploads the other way |
@@ -80,8 +81,9 @@
 //! - No name is looked up in a request; DNS is asked in the background ([`bucket::endpoint`]).
 //! - No credential and no signed query is logged: the access log has paths only, and of a path that
 //!   is a credential the part that is none ([`dialect::Dialect::redacted`]).
-//! - [`content`], [`dialect`], [`conditions`] and [`auth`] do no I/O and read no clock; only
-//!   [`edge`], [`transfer`] and [`cli`] name Pingora (`tests/it/layers.rs` holds the code to that).
+//! - [`content`], [`graph`], [`dialect`], [`conditions`] and [`auth`] do no I/O and read no clock;
+//!   only [`edge`], [`transfer`] and [`cli`] name Pingora (`tests/it/layers.rs` holds the code to
+//!   that).
 //!
 //! # Why it is like this
 //!
@@ -150,6 +152,7 @@ pub mod dialect;
 pub mod edge;
 pub mod error;
 pub mod gateway;
+pub mod graph;
 pub mod jwks;
 pub mod plan;
 pub mod reply;
