@@ -7,10 +7,14 @@
 //!                      └─encode─ node ─decode─>
 //! ```
 
+pub mod archive;
+pub mod blocks;
+pub mod car;
 pub mod encode;
 pub mod import;
 pub mod node;
 pub mod profile;
+pub mod walk;
 mod wire;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod import;
 mod node;
+mod walk;
 
 use bytes::Bytes;
 
