@@ -1,5 +1,6 @@
 //! What all parts of the module have to do together, over many inputs.
 
+mod cid;
 mod import;
 mod node;
 mod walk;
