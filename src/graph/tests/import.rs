@@ -213,3 +213,24 @@ fn folders_have_the_names_that_kubo_gives() {
     let many = (0..6000).map(|index| link(&format!("file {index}"), b"")).collect();
     assert_eq!(encode::folder(many, Version::V1), Err(encode::InvalidFolder::TooLarge));
 }
+
+#[test]
+fn folders_in_folders_have_the_names_that_other_programs_give() {
+    for (version, name, tsize) in [
+        (Version::V0, "QmRMdWHYTA6xFxR97Cf1H1DKkoQcE1KqSn147Q6BnAGJRw", 300_455),
+        (Version::V1, "bafybeidfnwm6ldmseuebbgj4gdhzebnrtrfkr2baaad6zwx7bcfmpvqglm", 300_413),
+    ] {
+        let link = |name: &str, imported: Imported| Link {
+            name: name.to_owned(),
+            cid: imported.root,
+            tsize: imported.tsize,
+        };
+        let file = |name, content| link(name, import(Profile::kubo(version), content).0);
+        let large = file("a", &[7; 300_000]);
+        let inner = vec![file("z.txt", b"zz"), file("B", b"b"), large];
+        let inner = link("sub dir", encode::folder(inner, version).unwrap().1);
+        let outer = vec![inner, file("é", b"hello"), file("empty", b"")];
+        let folder = encode::folder(outer, version).unwrap().1;
+        assert_eq!((version.text(&folder.root).as_str(), folder.tsize), (name, tsize));
+    }
+}
