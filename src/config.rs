@@ -7,6 +7,7 @@
 mod bucket;
 mod form;
 mod issuer;
+mod kubo;
 mod listen;
 mod process;
 mod route;
@@ -29,6 +30,7 @@ pub use bucket::{
 };
 pub use form::{Misfit, Section};
 pub use issuer::{Issuer, Keys, RemoteKeys};
+pub use kubo::{Kubo, KuboAdd, KuboBody, KuboErrors, KuboLogin, Wallet};
 pub use listen::{Certificate, Listener, Tls};
 pub use process::{Limits, Log, LogLevel, Shutdown, Timeouts};
 pub use route::{

@@ -30,6 +30,7 @@
 //! | [`content`] | digests, CIDs, names of cache entries, file names, and the layout that makes keys of them |
 //! | [`graph`] | files and folders as graphs of blocks: what a CID may name that is not a file's own bytes |
 //! | [`bucket`] | addresses, credentials, signatures, what storage's answers mean, what is known |
+//! | [`quota`] | how many bytes a tenant may store |
 //! | [`state`] | what replicas have to agree on: a register per key, in one of several stores |
 //! | [`transfer`] | the copy loop from storage to client, and uploads the other way |
 //! | [`reply`] | answers made here, and the headers all dialects share |
@@ -53,17 +54,28 @@
 //!   cache keeps beside an entry a dialect has read and found sound.
 //! - Nothing is written without a [`content::layout::WritableKey`], which only a grant to write opens;
 //!   and what an untrusted caller writes, nobody else's keys lead to.
+//! - No signature of a wallet lets anybody in twice ([`gateway::nonces`]), and none is looked for in
+//!   the books whose signer is not the wallet, or has no storage.
+//! - No tenant adds more than its quota, however many replicas it sends to, and whatever becomes of
+//!   their questions to the state store ([`quota`]).
 //! - No tenant is taken from a request alone: it is one of those that the token names
 //!   ([`auth::Grant::within`]).
 //! - No object is made of a body that did not come whole, and none of one that is not what its name
-//!   says: the last bytes are kept from storage until it is.
+//!   says: the last bytes are kept from storage until it is. Of a form, each file counts for itself,
+//!   and its blocks are objects; what leads to them, its root, is made when it came whole
+//!   ([`transfer::import`]).
 //! - No client gets as many bytes as `Content-Length` announced unless they hash to the digest, or
 //!   the route trusts storage's checksum, or the client asked for a part ([`transfer::copy`]).
 //! - No upload holds more than one part in memory, and one of known length no more than a read
 //!   buffer; memory for parts and for long questions is bounded for the whole process
 //!   ([`transfer::upload::Uploads`]).
 //! - No body that is sent is held in memory beyond one read buffer of 64 KiB, on HTTP/2 two, whatever
-//!   the content's size; content of at most that size is held whole while it is checked.
+//!   the content's size; content of at most that size is held whole while it is checked. Of a graph,
+//!   a few blocks are ([`transfer::graph`]).
+//! - No block of a graph is looked into, or sent, that is not what its CID says, and no graph gives
+//!   more bytes than its root announced ([`graph::Block`], [`graph::walk`]).
+//! - No two spellings of a CID have two keys, and no CID of a node has the key of a file
+//!   ([`content::cid`], [`plan::Route::block_places`]).
 //! - No request is answered by two configurations: it keeps the plan it began with, whatever is
 //!   loaded meanwhile ([`edge::Serving`]), and no reload takes effect in part.
 //! - No connection outlives a reload that asks clients for another proof of who they are
@@ -122,6 +134,9 @@
 //! - **Redirects do not go to entries with a tag**: a storage server cannot answer with
 //!   `x-artifact-tag`, and Turborepo takes a signed entry without for a miss
 //!   ([`dialect::Dialect::may_redirect`]).
+//! - **A file whose name is that of its last byte too is staged** where nobody reads, and copied by
+//!   storage itself ([`transfer::import`]): kept here it would take memory or a disk, and sent under
+//!   any other name it would be in two places for ever.
 //! - **A multipart upload is ours if a layout makes its key** of a name that the dialect stores
 //!   ([`content::layout::Layout::makes`]): storage lists uploads with nothing but their keys, and
 //!   other programs may use the bucket too.
@@ -133,6 +148,11 @@
 //!   `credential_process` and SSO are left out: a gateway starts no programs and has no browser.
 //! - **Chunks are looked at before the library does** ([`edge::chunks`]): it takes an empty line for the
 //!   end of a body, and what it takes for whole is stored.
+//! - **A file is not its blocks**: a node has a key of its own, since the CID of a node is also that of
+//!   the file below it, which can be one object. A raw block is a file, and has one key with it.
+//! - **A file of one object is verified by importing it again**: its CID is no hash of its bytes, but it
+//!   follows from them and from how they were cut, which stands beside the object. Whoever changes
+//!   that changes the CID, so it need not be believed.
 //! - **JWTs are parsed here, verified by a library.** The library's parser takes duplicate members
 //!   and unknown critical headers; its signatures are what it is good at.
 //! - **The embedded S3 server of `casgate dev`** is `s3s` with a store of our own instead of
@@ -155,6 +175,7 @@ pub mod gateway;
 pub mod graph;
 pub mod jwks;
 pub mod plan;
+pub mod quota;
 pub mod reply;
 pub mod state;
 pub mod telemetry;

@@ -5,6 +5,7 @@ mod bounds;
 mod buckets;
 mod dialects;
 mod files;
+mod graphs;
 mod issuers;
 mod listeners;
 mod pem;
@@ -13,6 +14,7 @@ mod remote_keys;
 mod routes;
 mod secrets;
 mod sections;
+mod sign_in;
 mod single_use;
 mod state;
 mod tenants;
@@ -25,9 +27,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::auth::{Issuer, Policy, Tenants, VerdictMemory};
+use crate::auth::{Issuer, Policy, Tenants, VerdictMemory, Wallets};
 use crate::bucket::Bucket;
-use crate::config::{Config, Limits, Log, Shutdown, Timeouts};
+use crate::config::{Config, KuboAdd, Limits, Log, Shutdown, Timeouts};
 use crate::content::layout::Layout;
 use crate::dialect::Dialect;
 use crate::error::{Error, Kind};
@@ -107,6 +109,10 @@ pub struct Route {
     pub write_once: bool,
     /// What single-use tokens need, where the dialect has them.
     pub single_use: Option<Box<SingleUse>>,
+    /// What wallets need to sign in, where they may.
+    pub sign_in: Option<Box<SignIn>>,
+    /// What graphs of blocks need, where the dialect has them.
+    pub graphs: Option<Box<Graphs>>,
     /// What seals the tickets of [`Delivery::Ticket`], and what their URLs begin with.
     pub tickets: Option<Tickets>,
     /// This route's counters.
@@ -131,6 +137,36 @@ pub struct SingleUse {
     pub resume_window: Duration,
     /// How often it may.
     pub resume_attempts: u32,
+}
+
+/// What graphs of blocks need of a route.
+pub struct Graphs {
+    /// From a content whose CID is the SHA-256 of its bytes to its key. None: the route's layout.
+    pub digests: Option<Layout>,
+    /// From a block that is no file to its key. None: the route's layout, with `.block` at the end.
+    pub blocks: Option<Layout>,
+    /// As what files are stored.
+    pub add: KuboAdd,
+    /// How many bytes a tenant may store. None: there is no bound.
+    pub quota: Option<Allowance>,
+}
+
+/// How many bytes a tenant may store.
+pub struct Allowance {
+    /// So many.
+    pub bytes: u64,
+    /// Where what it stored is written down.
+    pub store: Arc<Store>,
+    /// The longest that an upload takes.
+    pub upload: Duration,
+}
+
+/// What wallets need to sign in.
+pub struct SignIn {
+    /// Who may, and what for.
+    pub wallets: Wallets,
+    /// Where it is written down what they signed.
+    pub store: Arc<Store>,
 }
 
 /// What redirects to the gateway itself need.
@@ -259,6 +295,7 @@ impl Plan {
         let context = routes::Context {
             public_origin: public_origin.as_deref(),
             limits: &config.limits,
+            timeouts: &config.timeouts,
             tenants: &tenants,
             keys: keys.as_ref().map(Option::as_ref),
             state: has_state.then_some(state.as_ref()),

@@ -1,5 +1,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value};
 
 use super::claims::Claims;
 use super::jwt::Token;
@@ -73,6 +75,32 @@ impl Issuer {
             && self.audience == other.audience
             && self.leeway == other.leeway
             && self.keyring.is_same(&other.keyring)
+    }
+
+    /// Whether tokens can be made in its name: it shares a secret with us.
+    #[must_use]
+    pub fn may_be_spoken_for(&self) -> bool {
+        self.keyring.secret().is_some()
+    }
+
+    /// A token in its name, for the first of its audiences, that is good from now on until `ttl` is
+    /// over. What `claims` say of issuer, audience and time does not count.
+    ///
+    /// # Errors
+    /// Its keys only verify.
+    pub(super) fn mint(
+        &self,
+        mut claims: Map<String, Value>,
+        ttl: Duration,
+        now: SystemTime,
+    ) -> Result<String, Error> {
+        let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        claims.insert("iss".to_owned(), self.iss.as_str().into());
+        claims.insert("aud".to_owned(), self.audience.first().map(String::as_str).into());
+        claims.insert("iat".to_owned(), now.as_secs().into());
+        claims.insert("exp".to_owned(), now.saturating_add(ttl).as_secs().into());
+        let token = self.keyring.secret().and_then(|secret| secret.jwt(claims));
+        token.ok_or(Error::Internal("the issuer's keys cannot sign".into()))
     }
 
     pub(super) fn id(&self) -> IssuerId {

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::key::VerifyingKey;
 use super::key_set::KeySet;
 use super::remote::RemoteKeys;
+use super::secret::SharedSecret;
 use super::{jwk, refused};
 use crate::error::Error;
 
@@ -22,7 +23,7 @@ pub struct Keyring {
 #[derive(Debug)]
 enum Keys {
     /// A shared secret. It has no name, so a token may call it what it likes.
-    Secret(Arc<VerifyingKey>),
+    Secret(Arc<VerifyingKey>, SharedSecret),
     /// A set that does not change.
     Set(KeySet),
     /// A set that its issuer changes.
@@ -78,7 +79,7 @@ impl Keyring {
     pub fn hs256(secret: &[u8]) -> Result<Self, KeyringProblem> {
         let key = jwk::secret(jsonwebtoken::Algorithm::HS256, secret)?;
         let origin = Some(Sha256::digest(secret).into());
-        Ok(Self { keys: Keys::Secret(Arc::new(key)), origin })
+        Ok(Self { keys: Keys::Secret(Arc::new(key), SharedSecret::new(secret)), origin })
     }
 
     /// The keys of a file with a JSON Web Key Set; see [`KeySet::written`].
@@ -100,7 +101,7 @@ impl Keyring {
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
         match (&self.keys, &other.keys) {
-            (Keys::Secret(_), Keys::Secret(_)) | (Keys::Set(_), Keys::Set(_)) => {
+            (Keys::Secret(..), Keys::Secret(..)) | (Keys::Set(_), Keys::Set(_)) => {
                 self.origin == other.origin
             }
             (Keys::Remote(one), Keys::Remote(other)) => Arc::ptr_eq(one, other),
@@ -108,11 +109,19 @@ impl Keyring {
         }
     }
 
+    /// What signs, where that is what verifies.
+    pub(super) const fn secret(&self) -> Option<&SharedSecret> {
+        match &self.keys {
+            Keys::Secret(_, secret) => Some(secret),
+            Keys::Set(_) | Keys::Remote(_) => None,
+        }
+    }
+
     /// How many keys of a set that does not change were skipped.
     #[must_use]
     pub fn skipped(&self) -> usize {
         match &self.keys {
-            Keys::Secret(_) | Keys::Remote(_) => 0,
+            Keys::Secret(..) | Keys::Remote(_) => 0,
             Keys::Set(set) => set.skipped(),
         }
     }
@@ -130,7 +139,7 @@ impl Keyring {
         now: SystemTime,
     ) -> Result<Arc<VerifyingKey>, Error> {
         let found = match &self.keys {
-            Keys::Secret(key) => Some(key),
+            Keys::Secret(key, _) => Some(key),
             Keys::Set(set) => set.find(key_id),
             Keys::Remote(keys) => return keys.find(key_id, now).await,
         };

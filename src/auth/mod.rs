@@ -24,11 +24,14 @@ mod keyring;
 mod memory;
 mod remote;
 mod rule;
+mod secret;
+mod sign_in;
 mod tenant;
 mod tenants;
 #[cfg(test)]
 mod tests;
 mod ticket;
+pub mod wallet;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -52,6 +55,9 @@ pub use keyring::{Keyring, KeyringProblem};
 pub use memory::VerdictMemory;
 pub use remote::{Attendance, RemoteKeys};
 pub use rule::Rule;
+pub use sign_in::{
+    Asked, Candidate, Challenge, Denied, NewToken, Proof, Storage, WalletProblem, Wallets,
+};
 pub use tenant::{InvalidTenant, Tenant};
 pub use tenants::{Account, Tenants};
 pub use ticket::{TICKET, authorize_by_ticket};

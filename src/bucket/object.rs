@@ -9,15 +9,16 @@ const CHECKSUM: HeaderName = HeaderName::from_static("x-amz-checksum-sha256");
 const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
 
 /// The metadata of [`Annotations`], in the order of its fields.
-const ANNOTATIONS: [&str; 4] = [
+const ANNOTATIONS: [&str; 5] = [
     "x-amz-meta-artifact-tag",
     "x-amz-meta-artifact-duration",
     "x-amz-meta-artifact-sha",
     "x-amz-meta-artifact-dirty-hash",
+    "x-amz-meta-unixfs",
 ];
 
-/// What a build cache keeps beside an entry. It means nothing here: what comes back is what was
-/// stored.
+/// What is kept beside an object. What a build cache says of an entry means nothing here: what comes
+/// back is what was stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Annotations {
     /// A signature of the client over the entry.
@@ -28,17 +29,21 @@ pub struct Annotations {
     pub sha: Option<HeaderValue>,
     /// What was not committed then.
     pub dirty_hash: Option<HeaderValue>,
+    /// How a graph is made of a file , as text.
+    pub unixfs: Option<HeaderValue>,
 }
 
 impl Annotations {
     fn read(headers: &HeaderMap) -> Self {
-        let [tag, duration, sha, dirty_hash] = ANNOTATIONS.map(|name| headers.get(name).cloned());
-        Self { tag, duration, sha, dirty_hash }
+        let [tag, duration, sha, dirty_hash, unixfs] =
+            ANNOTATIONS.map(|name| headers.get(name).cloned());
+        Self { tag, duration, sha, dirty_hash, unixfs }
     }
 
     /// As the metadata of an object: names and values.
     pub fn metadata(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let values = [&self.tag, &self.duration, &self.sha, &self.dirty_hash];
+        let Self { tag, duration, sha, dirty_hash, unixfs } = self;
+        let values = [tag, duration, sha, dirty_hash, unixfs];
         let texts = values.map(|value| value.as_ref().and_then(|value| value.to_str().ok()));
         ANNOTATIONS.into_iter().zip(texts).filter_map(|(name, text)| Some((name, text?)))
     }
@@ -65,7 +70,7 @@ pub struct ObjectHead {
     pub filename: Option<Filename>,
     /// Base64 of the SHA-256 of the whole object, where storage keeps one.
     pub checksum_sha256: Option<HeaderValue>,
-    /// What a build cache keeps beside it.
+    /// What is kept beside it.
     pub annotations: Annotations,
 }
 
@@ -105,6 +110,7 @@ impl ObjectHead {
                 duration: self.annotations.duration.and_then(copy),
                 sha: self.annotations.sha.and_then(copy),
                 dirty_hash: self.annotations.dirty_hash.and_then(copy),
+                unixfs: self.annotations.unixfs.and_then(copy),
             },
             ..self
         }

@@ -10,11 +10,11 @@ use memchr::memmem;
 
 use super::credentials::Credentials;
 use super::object::Annotations;
-use super::sigv4::{CanonicalQuery, Payload};
+use super::sigv4::{self, CanonicalQuery, Payload};
 use super::{Ask, Bucket, Signed, answer};
 use crate::config::ForbiddenMeans;
 use crate::content::digest::Sha256Digest;
-use crate::content::layout::WritableKey;
+use crate::content::layout::{Key, WritableKey};
 use crate::error::{Error, Kind};
 
 /// What entries are stored as, whatever a client calls them.
@@ -92,6 +92,49 @@ pub enum Step<'a> {
         /// The upload.
         upload: &'a UploadId,
     },
+    /// CopyObject: another object of the bucket, of at most [`PUT_BYTES_MAX`], is the object.
+    Copy {
+        /// The other object.
+        source: &'a Key,
+        /// What is kept beside it, in place of what is kept beside the other.
+        annotations: &'a Annotations,
+    },
+    /// UploadPartCopy: bytes of another object of the bucket are the part.
+    CopyPart {
+        /// The upload.
+        upload: &'a UploadId,
+        /// From 1 to [`PARTS_MAX`].
+        number: u64,
+        /// The other object.
+        source: &'a Key,
+        /// Its bytes, the first and the last.
+        range: (u64, u64),
+    },
+    /// DeleteObject.
+    Delete,
+}
+
+impl Step<'_> {
+    /// Whether storage may say how it went long after it began to answer.
+    #[must_use]
+    pub const fn answers_late(&self) -> bool {
+        self.result().is_some()
+    }
+
+    /// The element that an answer has if it went well, where its head comes before that is known, and
+    /// so says nothing (AWS, "CompleteMultipartUpload", "CopyObject").
+    const fn result(&self) -> Option<&'static str> {
+        match self {
+            Step::Complete { .. } => Some("CompleteMultipartUploadResult"),
+            Step::Copy { .. } => Some("CopyObjectResult"),
+            Step::CopyPart { .. } => Some("CopyPartResult"),
+            Step::Put { .. }
+            | Step::Create { .. }
+            | Step::Part { .. }
+            | Step::Abort { .. }
+            | Step::Delete => None,
+        }
+    }
 }
 
 /// How a write ended that storage did not refuse.
@@ -127,6 +170,19 @@ impl Part {
         etag.map(|etag| Self { number, etag })
             .ok_or_else(|| Error::storage(Kind::StorageFailed, "a part was stored without a tag"))
     }
+
+    /// Reads the body of the answer to UploadPartCopy.
+    ///
+    /// # Errors
+    /// It has no entity tag.
+    pub fn read_copy(number: u64, document: &[u8]) -> Result<Self, Error> {
+        let legal = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'<' | b'>');
+        let etag = answer::element_of(document, "ETag", legal);
+        etag.map(|etag| etag.replace("&quot;", "\"").replace("&#34;", "\"").replace("&amp;", "&"))
+            .and_then(|etag| HeaderValue::try_from(etag).ok())
+            .map(|etag| Self { number, etag })
+            .ok_or_else(|| Error::storage(Kind::StorageFailed, "a part was copied without a tag"))
+    }
 }
 
 /// The body of CompleteMultipartUpload.
@@ -147,7 +203,8 @@ pub fn part_list(parts: &[Part]) -> String {
 }
 
 /// What storage's answer to a write means. `document` is the beginning of its body: an answer to
-/// CompleteMultipartUpload can begin as a success and be a failure (AWS, "CompleteMultipartUpload").
+/// CompleteMultipartUpload and to copies can begin as a success and be a failure (AWS,
+/// "CompleteMultipartUpload", "CopyObject").
 ///
 /// # Errors
 /// Storage refused or failed. That a key or an upload is not there is a failure too: nobody asked
@@ -159,10 +216,9 @@ pub fn judge(step: &Step<'_>, status: StatusCode, document: &[u8]) -> Result<Wri
         return Ok(Written::AlreadyThere);
     }
     if status.is_success() && code.is_empty() {
-        return match step {
-            // The head of this answer comes before the work is done, so it says nothing.
-            Step::Complete { .. } if !is_completed(document) => {
-                let detail = "storage did not say that an upload is complete";
+        return match step.result() {
+            Some(result) if memmem::find(document, result.as_bytes()).is_none() => {
+                let detail = format!("storage answered without {result}");
                 Err(Error::storage(Kind::StorageFailed, detail))
             }
             _ => Ok(Written::Stored),
@@ -184,10 +240,6 @@ pub fn judge(step: &Step<'_>, status: StatusCode, document: &[u8]) -> Result<Wri
     })
 }
 
-fn is_completed(document: &[u8]) -> bool {
-    memmem::find(document, b"CompleteMultipartUploadResult").is_some()
-}
-
 impl Bucket {
     /// Signs a write, for the clock of storage when ours is at `now`. What its body is, the
     /// signature does not say; TLS protects it.
@@ -201,7 +253,7 @@ impl Bucket {
         now: SystemTime,
     ) -> Result<Signed, Error> {
         let step = &write.step;
-        let (checksum, number);
+        let (checksum, number, copied, bytes);
         let mut headers: Vec<(&'static str, &str)> = Vec::new();
         let (method, query, length) = match step {
             Step::Put { length, annotations, digest, once } => {
@@ -232,6 +284,23 @@ impl Bucket {
             Step::Abort { upload } => {
                 (Method::DELETE, CanonicalQuery::new(&[("uploadId", &upload.0)]), None)
             }
+            Step::Copy { source, annotations } => {
+                copied = self.copy_source(source);
+                headers.push(("content-type", CONTENT_TYPE));
+                headers.extend(annotations.metadata());
+                headers.push(("x-amz-copy-source", &copied));
+                headers.push(("x-amz-metadata-directive", "REPLACE"));
+                (Method::PUT, CanonicalQuery::default(), Some(0))
+            }
+            Step::CopyPart { upload, number: part, source, range: (first, last) } => {
+                (copied, bytes) = (self.copy_source(source), format!("bytes={first}-{last}"));
+                headers.push(("x-amz-copy-source", &copied));
+                headers.push(("x-amz-copy-source-range", &bytes));
+                number = part.to_string();
+                let query = [("partNumber", number.as_str()), ("uploadId", &upload.0)];
+                (Method::PUT, CanonicalQuery::new(&query), Some(0))
+            }
+            Step::Delete => (Method::DELETE, CanonicalQuery::default(), None),
         };
         let payload = match length {
             None | Some(0) => Payload::Empty,
@@ -247,6 +316,15 @@ impl Bucket {
     }
 }
 
+impl Bucket {
+    /// Another object of the bucket, as copies name it, whatever form URLs have.
+    fn copy_source(&self, key: &Key) -> String {
+        let mut source = format!("/{}/", self.bucket);
+        sigv4::encode_key_path(key.as_str(), &mut source);
+        source
+    }
+}
+
 impl Signed {
     /// Asks storage to say whether it wants the body before it is sent (RFC 9110 section 10.1.1).
     pub fn expect_continue(&mut self) {
@@ -256,77 +334,4 @@ impl Signed {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_upload_has_the_name_that_storage_gave_it() {
-        let document = |id: &str| format!("<R><Bucket>b</Bucket><UploadId>{id}</UploadId></R>");
-        for id in ["2~a-b_c.d", "abc+/=", "VXBsb2Fk.x--"] {
-            assert_eq!(UploadId::read(document(id).as_bytes()).unwrap().0.as_ref(), id);
-        }
-        for id in ["", "a b", "a&amp;b", "a\"b"] {
-            assert!(UploadId::read(document(id).as_bytes()).is_err(), "{id}");
-        }
-        assert!(UploadId::read(b"<R></R>").is_err());
-    }
-
-    #[test]
-    fn parts_are_listed_with_the_tags_that_storage_gave() {
-        let part = |number, etag| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ETAG, HeaderValue::from_static(etag));
-            Part::read(number, &headers).unwrap()
-        };
-        let list = part_list(&[part(1, "\"a\""), part(2, "<&>")]);
-        assert!(
-            list.contains("<Part><PartNumber>1</PartNumber><ETag>\"a\"</ETag></Part>"),
-            "{list}"
-        );
-        assert!(list.contains("<PartNumber>2</PartNumber><ETag>&lt;&amp;&gt;</ETag>"), "{list}");
-        assert!(Part::read(1, &HeaderMap::new()).is_err());
-    }
-
-    #[test]
-    fn answers_to_writes() {
-        let upload = &UploadId("u".into());
-        let put = |once| Step::Put {
-            length: 1,
-            annotations: const {
-                &Annotations { tag: None, duration: None, sha: None, dirty_hash: None }
-            },
-            digest: None,
-            once,
-        };
-        let complete = |once| Step::Complete { upload, length: 1, once };
-        for (step, status, code, expected) in [
-            (put(false), 200, "", Ok(Written::Stored)),
-            (put(true), 200, "", Ok(Written::Stored)),
-            (put(true), 412, "PreconditionFailed", Ok(Written::AlreadyThere)),
-            (put(true), 412, "", Ok(Written::AlreadyThere)),
-            (put(false), 412, "PreconditionFailed", Err(Kind::StorageFailed)),
-            (put(true), 409, "ConditionalRequestConflict", Err(Kind::StorageBusy)),
-            (put(false), 403, "AccessDenied", Err(Kind::StorageFailed)),
-            (put(false), 404, "NoSuchBucket", Err(Kind::StorageFailed)),
-            (put(false), 503, "SlowDown", Err(Kind::StorageBusy)),
-            (put(false), 408, "RequestTimeout", Err(Kind::StorageTimeout)),
-            (complete(false), 200, "InternalError", Err(Kind::StorageFailed)),
-            (complete(false), 200, "SlowDown", Err(Kind::StorageBusy)),
-            (complete(true), 200, "PreconditionFailed", Ok(Written::AlreadyThere)),
-            (complete(false), 404, "NoSuchUpload", Err(Kind::StorageFailed)),
-            (complete(false), 200, "", Err(Kind::StorageFailed)),
-            (Step::Abort { upload }, 204, "", Ok(Written::Stored)),
-        ] {
-            let document = match code {
-                "" => "<Result/>".to_owned(),
-                code => format!("<Error><Code>{code}</Code></Error>"),
-            };
-            let status = StatusCode::from_u16(status).unwrap();
-            let judged = judge(&step, status, document.as_bytes()).map_err(|error| error.kind());
-            assert_eq!(judged, expected, "{status} {code}");
-        }
-        let document = b"<CompleteMultipartUploadResult xmlns=\"x\"><Key/>";
-        let judged = judge(&complete(false), StatusCode::OK, document);
-        assert_eq!(judged.ok(), Some(Written::Stored));
-    }
-}
+mod tests;

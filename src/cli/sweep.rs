@@ -1,4 +1,4 @@
-//! Multipart uploads that a process left behind, found and ended in the background.
+//! Multipart uploads and staged files that a process left behind, found and ended in the background.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,8 +8,10 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::bucket::Bucket;
-use crate::bucket::control::abandoned::{Sweep, abort_abandoned_uploads};
+use crate::bucket::control::abandoned::{Sweep, abort_abandoned_uploads, delete_abandoned_objects};
 use crate::bucket::control::conditional::PROBE_PREFIX;
+use crate::config::KuboAdd;
+use crate::content::layout::STAGING;
 use crate::plan::Plan;
 
 /// The pause between two sweeps of a bucket: a fraction of the age at which uploads count as
@@ -35,6 +37,7 @@ async fn keep_bucket_swept(plan: Arc<Plan>, bucket: Arc<Bucket>) {
     let is_ours = |key: &str| {
         let routes = plan.routes.values().filter(|route| route.takes_uploads());
         key.starts_with(PROBE_PREFIX)
+            || key.starts_with(STAGING)
             || routes
                 .filter(|route| route.bucket.name == bucket.name)
                 .any(|route| route.layout.makes(key, |name| route.dialect.stores(name)))
@@ -62,6 +65,36 @@ async fn keep_bucket_swept(plan: Arc<Plan>, bucket: Arc<Bucket>) {
             }
             Err(_) => tracing::warn!(bucket = name, "a sweep of abandoned uploads took too long"),
         }
+        if stages_files(&plan, &bucket) {
+            sweep_staged(&bucket).await;
+        }
         sleep((age / 4).clamp(PAUSE_MIN, PAUSE_MAX)).await;
+    }
+}
+
+/// Whether a route stores files in this bucket whose name is not known before their last byte.
+fn stages_files(plan: &Plan, bucket: &Bucket) -> bool {
+    let mut routes = plan.routes.values().filter(|route| route.bucket.name == bucket.name);
+    routes.any(|route| route.graphs.as_ref().is_some_and(|graphs| graphs.add == KuboAdd::File))
+}
+
+async fn sweep_staged(bucket: &Arc<Bucket>) {
+    let age = bucket.abandoned_uploads_after;
+    let sweep = delete_abandoned_objects(bucket, STAGING, age, SystemTime::now);
+    let name = &bucket.name;
+    match timeout(SWEEP_MAX, sweep).await {
+        Ok(Ok(swept)) => {
+            if swept.aborted > 0 {
+                tracing::info!(bucket = name, deleted = swept.aborted, "abandoned files");
+            }
+            if let Some(failure) = swept.failure {
+                let failed = swept.failed;
+                tracing::warn!(bucket = name, failed, failure, "abandoned files stay");
+            }
+        }
+        Ok(Err(error)) => {
+            tracing::warn!(bucket = name, error, "abandoned files cannot be listed");
+        }
+        Err(_) => tracing::warn!(bucket = name, "a sweep of abandoned files took too long"),
     }
 }

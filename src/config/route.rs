@@ -6,6 +6,7 @@ use bytesize::ByteSize;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::kubo::Kubo;
 use super::text::{DurationText, SizeText};
 
 /// One mount point.
@@ -62,6 +63,8 @@ pub enum Dialect {
     Chainloop(Chainloop),
     /// Gradle's HTTP build cache.
     Gradle(NoSettings),
+    /// Kubo's RPC, as PollinationX and BTFS offer it too, and the trustless gateway of IPFS.
+    Kubo(Box<Kubo>),
     /// Nx's self-hosted remote cache.
     Nx(NoSettings),
     /// Single-use download links.

@@ -17,10 +17,13 @@
 //! bucket
 //! ├── acme
 //! │   ├── 0a1b2c3d4e5f6071              an entry
-//! │   └── 0a1b2c3d4e5f6071.tag          its tag, where it is not in the entry's metadata
+//! │   ├── 0a1b2c3d4e5f6071.tag          its tag, where it is not in the entry's metadata
+//! │   ├── bafybeicg2rebjoofv4kb...      with `{cid}`: a file
+//! │   └── bafybeicg2rebjoofv4kb....block  a node, which the bytes of no file have the key of
 //! └── .casgate
 //!     ├── untrusted/<namespace>/acme/0a1b2c3d4e5f6071
 //!     │                                 the same entry, by a writer who is not trusted
+//!     ├── staging/<random>              a file that came so far, until it has a name
 //!     ├── probe/...                     what a bucket is tried out with, for seconds
 //!     └── state/<hour>/<kind>/<name>    a register of the state store, until some time after its hour
 //! ```
@@ -44,6 +47,9 @@ pub const RESERVED: &str = ".casgate/";
 
 /// The entries of untrusted writers.
 const UNTRUSTED: &str = ".casgate/untrusted/";
+
+/// Objects whose name is not known yet, since it is that of their last byte too.
+pub const STAGING: &str = ".casgate/staging/";
 
 /// The key of an object: 1 to 1,024 bytes of UTF-8, not yet percent-encoded.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -92,6 +98,27 @@ impl Places {
 pub struct WritableKey(Key);
 
 impl WritableKey {
+    /// A key for an object that has no name yet. Nobody reads it, so that it is the same for all who
+    /// may write; `random` has to be bytes that nobody can guess.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] where the grant is not one to write.
+    pub fn staging(grant: &Grant, random: [u8; 16]) -> Result<Self, Error> {
+        match grant.writing() {
+            Writing::Refused => Err(not_permitted()),
+            Writing::Shared | Writing::Isolated(_) => {
+                let name = format!("{STAGING}{:032x}", u128::from_be_bytes(random));
+                Ok(Self(Key(name)))
+            }
+        }
+    }
+
+    /// The key of what stands beside an object, as [`Key::beside`].
+    #[must_use]
+    pub fn beside(&self, suffix: &str) -> Option<Self> {
+        self.0.beside(suffix).map(Self)
+    }
+
     /// The key.
     #[must_use]
     pub const fn key(&self) -> &Key {
@@ -224,7 +251,7 @@ impl Layout {
     pub fn writable_key(&self, grant: &Grant, content: &ContentId) -> Result<WritableKey, Error> {
         let shared = self.shared_key(grant, content)?;
         match grant.writing() {
-            Writing::Refused => Err(Error::Forbidden("the write rule does not permit it".into())),
+            Writing::Refused => Err(not_permitted()),
             Writing::Shared => Ok(WritableKey(shared)),
             Writing::Isolated(namespace) => isolated_key(namespace, &shared).map(WritableKey),
         }
@@ -259,6 +286,10 @@ impl Layout {
         }
         checked(key)
     }
+}
+
+fn not_permitted() -> Error {
+    Error::Forbidden("the write rule does not permit it".into())
 }
 
 /// Whether a key is ours. So is the one of the folder itself: on storage that keeps files, an object
@@ -401,6 +432,19 @@ mod tests {
         let reader = Grant::for_test(&["acme"], Writing::Refused);
         let refused = layout.writable_key(&reader, &entry("0a1b"));
         assert!(matches!(refused, Err(Error::Forbidden(_))));
+    }
+
+    #[test]
+    fn only_writers_store_what_has_no_name_yet() {
+        let namespace = Grant::namespace_for_test("refs/pull/1/merge");
+        for writing in [Writing::Shared, Writing::Isolated(namespace)] {
+            let staged = WritableKey::staging(&Grant::for_test(&["acme"], writing), [0xab; 16]);
+            let staged = staged.unwrap();
+            assert_eq!(staged.key().as_str(), format!("{STAGING}{}", "ab".repeat(16)));
+            assert_eq!(Key::of_sealed(staged.key().to_string()), None);
+        }
+        let reader = Grant::for_test(&["acme"], Writing::Refused);
+        assert!(matches!(WritableKey::staging(&reader, [0; 16]), Err(Error::Forbidden(_))));
     }
 
     #[test]

@@ -106,6 +106,11 @@ impl Dialect for Chainloop {
             Outcome::AlreadyThere
             | Outcome::Found(_)
             | Outcome::Granted { .. }
+            | Outcome::Graph(_)
+            | Outcome::Imported(_)
+            | Outcome::Challenge(_)
+            | Outcome::ChainNotSupported
+            | Outcome::SignedIn { .. }
             | Outcome::Preflight
             | Outcome::Stored
             | Outcome::Token(_) => unasked(self, head),

@@ -8,20 +8,24 @@
 
 pub mod build_cache;
 pub mod chainloop;
+mod graph;
+pub mod kubo;
 pub mod onetime;
 mod single_use;
 pub mod turborepo;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::request::Parts;
 
-use crate::auth::{AskedTenant, Carriage, Grant, Tenants};
+use crate::auth::{AskedTenant, Carriage, Challenge, Grant, NewToken, Tenants, percent_decoded};
 use crate::bucket::object::{Annotations, ObjectHead};
 use crate::content::ContentId;
 use crate::error::{Error, Kind};
 use crate::reply::{Portion, Reply, Visibility};
 
+pub use graph::{GraphCall, GraphHead, GraphPath, ImportOrder, Imported, Scope, SignIn, View};
 pub use single_use::{Offer, Order, TokenAction, TokenCall, TokenOutcome, TokenStatus};
 
 /// What a client asks for.
@@ -35,12 +39,20 @@ pub enum Call {
     Store(ContentId, Annotations),
     /// Which of these there are.
     Find(Vec<ContentId>),
+    /// Something of a graph of blocks.
+    Graph(Box<GraphCall>),
+    /// To store the files of a form, which is the request's body, as graphs of blocks.
+    Import(Box<ImportOrder>),
     /// Something about the caller, for which storage is not asked.
     About(Topic),
     /// To make a single-use token; what for is in the body, and None until that was read.
     Issue(Option<Box<Order>>),
     /// Something about a single-use token.
     Token(TokenCall),
+    /// Tokens for a wallet; everybody may ask, and what counts is the signature.
+    SignIn(Box<SignIn>),
+    /// Something to sign for the wallet with this address; everybody may ask.
+    Challenge(String),
     /// What may be asked (OPTIONS); everybody may ask that.
     Preflight,
 }
@@ -66,6 +78,8 @@ pub enum Topic {
     Tenants,
     /// What the token is.
     Token,
+    /// What the gateway is.
+    Version,
 }
 
 /// What is to be done with the body of a request.
@@ -113,8 +127,23 @@ pub enum Outcome<'a> {
         /// What is known of tenants.
         tenants: &'a Tenants,
     },
+    /// What was asked of a graph of blocks; its bytes follow if the call wants them.
+    Graph(GraphHead<'a>),
+    /// The files of a form were stored as these.
+    Imported(&'a [Imported]),
     /// What became of a call about a single-use token.
     Token(TokenOutcome<'a>),
+    /// The tokens of a wallet, for [`Call::SignIn`].
+    SignedIn {
+        /// One for each of its storages.
+        tokens: &'a [NewToken],
+        /// Where they are good.
+        endpoint: &'a str,
+    },
+    /// The chain of [`Call::SignIn`] is none that wallets here are of.
+    ChainNotSupported,
+    /// What to sign, for [`Call::Challenge`].
+    Challenge(&'a Challenge),
     /// Anything may be asked, for [`Call::Preflight`].
     Preflight,
 }
@@ -171,4 +200,12 @@ pub trait Dialect: Send + Sync + 'static {
 /// have: a defect of ours, which the client gets to know as one.
 fn unasked(dialect: &dyn Dialect, head: &Parts) -> Reply {
     dialect.refuse(head, Kind::Internal, "")
+}
+
+/// The text of a form's field (WHATWG URL Standard, section 5.1), where it is well-formed.
+fn form_decoded(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains('+') {
+        return percent_decoded(text);
+    }
+    percent_decoded(&text.replace('+', " ")).map(|text| Cow::Owned(text.into_owned()))
 }

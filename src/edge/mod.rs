@@ -22,14 +22,17 @@ use http::request::Parts;
 use pingora::protocols::http::ServerSession;
 use tokio::sync::{Semaphore, watch};
 
+use crate::dialect::Outcome;
 use crate::error::Error;
-use crate::gateway::{self, Asker, Decision, Question, Redemption, Upload, Verdict};
+use crate::gateway::{self, Asker, Decision, Import, Question, Redemption, Upload, Verdict};
 use crate::plan::{Plan, Route};
 use crate::reply::Reply;
 use crate::telemetry::Metrics;
 use crate::telemetry::access::AccessLog;
 use crate::transfer::client::{Client, Gone};
 use crate::transfer::download::{self, Undelivered};
+use crate::transfer::graph;
+use crate::transfer::import;
 use crate::transfer::redeem::{self, Turnstile};
 use crate::transfer::storage::StorageClient;
 use crate::transfer::upload::{self, Uploads};
@@ -174,6 +177,14 @@ async fn carry_out(
         }
         // In a box, since in the same memory as a download they would make all requests larger.
         Verdict::Upload(upload) => Box::pin(take_upload(client, serving, head, *upload)).await,
+        Verdict::Graph(read) => {
+            let route = Arc::clone(&read.route);
+            match Box::pin(graph::deliver(client, storage, head, *read)).await {
+                Ok(()) => Ending::Answered,
+                Err(undelivered) => explain(client, head, &route, undelivered).await,
+            }
+        }
+        Verdict::Import(import) => Box::pin(take_import(client, serving, head, *import)).await,
         Verdict::Question(question) => {
             Box::pin(take_question(client, serving, head, *question)).await
         }
@@ -204,6 +215,22 @@ async fn take_upload(
     match upload::receive(client, &serving.storage, &serving.uploads, &upload).await {
         Ok(outcome) => {
             let answer = route.dialect.answer(head, &upload.call, &outcome);
+            reply(client, answer, None).await
+        }
+        Err(undelivered) => explain(client, head, route, undelivered).await,
+    }
+}
+
+async fn take_import(
+    client: &mut Client,
+    serving: &Serving,
+    head: &Parts,
+    import: Import,
+) -> Ending {
+    let route = &import.route;
+    match import::receive(client, &serving.storage, &serving.uploads, &import).await {
+        Ok(imported) => {
+            let answer = route.dialect.answer(head, &import.call, &Outcome::Imported(&imported));
             reply(client, answer, None).await
         }
         Err(undelivered) => explain(client, head, route, undelivered).await,

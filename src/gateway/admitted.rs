@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use http::header;
 use http::request::Parts;
 
-use super::{Download, Storage, Upload, Verdict, issue};
+use super::{Download, Storage, Upload, Verdict, graph, issue};
 use crate::auth::{Grant, Namespace, TICKET, Tenant};
 use crate::bucket::object::ObjectHead;
 use crate::conditions::{self, Precondition, Range};
@@ -55,6 +55,14 @@ impl Admitted<'_> {
                 let found = Box::pin(self.find(storage, contents)).await?;
                 Ok(self.reply(&Outcome::Found(&found)))
             }
+            Call::Graph(asked) => {
+                let asked = asked.clone();
+                graph::read(self, &asked)
+            }
+            Call::Import(order) => {
+                let order = order.clone();
+                graph::import(self, &order)
+            }
             Call::About(_) => {
                 let tenants = &self.route.tenants;
                 Ok(self.reply(&Outcome::Granted { grant: &self.grant, tenants }))
@@ -68,7 +76,7 @@ impl Admitted<'_> {
                 Ok(self.reply(&Outcome::Token(TokenOutcome::Issued { token, expires })))
             }
             Call::Preflight => Ok(self.reply(&Outcome::Preflight)),
-            Call::Issue(None) | Call::Token(_) => {
+            Call::Issue(None) | Call::Token(_) | Call::SignIn(_) | Call::Challenge(_) => {
                 Err(Error::Internal("a call that is not answered here".into()))
             }
         }
@@ -132,7 +140,7 @@ impl Admitted<'_> {
     }
 
     /// What everybody may have, everybody's caches may keep.
-    fn visibility(&self) -> Visibility {
+    pub(super) fn visibility(&self) -> Visibility {
         if self.grant.is_open() { Visibility::Public } else { Visibility::Private }
     }
 
@@ -200,7 +208,7 @@ impl Admitted<'_> {
         Ok(found)
     }
 
-    fn reply(&self, outcome: &Outcome<'_>) -> Verdict {
+    pub(super) fn reply(&self, outcome: &Outcome<'_>) -> Verdict {
         Verdict::Reply(self.route.dialect.answer(self.head, &self.call, outcome))
     }
 

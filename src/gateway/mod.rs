@@ -5,7 +5,10 @@
 //! [`Grant`] it returns.
 
 mod admitted;
+mod graph;
 mod issue;
+pub mod nonces;
+mod sign_in;
 mod single_use;
 
 use std::sync::Arc;
@@ -77,6 +80,10 @@ pub enum Verdict {
     Redemption(Box<Redemption>),
     /// Bytes to storage.
     Upload(Box<Upload>),
+    /// What was asked of a graph of blocks.
+    Graph(Box<GraphRead>),
+    /// The files of a form, to storage.
+    Import(Box<Import>),
     /// First the body is to be read; see [`answer_question`].
     Question(Box<Question>),
 }
@@ -122,6 +129,28 @@ pub struct Upload {
     /// Where it goes.
     pub key: WritableKey,
     /// What the client asked for: a [`Call::Store`].
+    pub call: Call,
+}
+
+/// A part of a graph of blocks that was granted.
+pub struct GraphRead {
+    /// The route it was granted on.
+    pub route: Arc<Route>,
+    /// What opens the keys of its blocks.
+    pub grant: Grant,
+    /// What the client asked for: a [`Call::Graph`].
+    pub call: Call,
+    /// Who may cache it.
+    pub visibility: Visibility,
+}
+
+/// An upload of a form that was granted.
+pub struct Import {
+    /// The route it was granted on.
+    pub route: Arc<Route>,
+    /// What opens the keys of what is stored.
+    pub grant: Grant,
+    /// What the client asked for: a [`Call::Import`].
     pub call: Call,
 }
 
@@ -195,6 +224,9 @@ async fn admit(
         // In a box, since it is larger than what everybody else needs.
         return Box::pin(request.answer(storage, asked, asker)).await;
     }
+    if let Call::SignIn(_) | Call::Challenge(_) = &call {
+        return Box::pin(sign_in::answer(route, head, &call, now)).await;
+    }
     let asked = dialect.tenant(head)?;
     let (grant, delivery) = match by_ticket(route, head, &call, now)? {
         Some(grant) => (grant, Delivery::Stream),
@@ -244,10 +276,12 @@ const fn concerns_content(call: &Call) -> bool {
         | Call::Describe(_)
         | Call::Store(..)
         | Call::Find(_)
+        | Call::Graph(_)
+        | Call::Import(_)
         | Call::Issue(_)
         | Call::Token(_) => true,
         Call::About(topic) => matches!(topic, Topic::Folder | Topic::NewFolder | Topic::Report),
-        Call::Preflight => false,
+        Call::Preflight | Call::SignIn(_) | Call::Challenge(_) => false,
     }
 }
 

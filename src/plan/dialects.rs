@@ -5,6 +5,7 @@ use crate::config;
 use crate::dialect::Dialect;
 use crate::dialect::build_cache::{BuildCache, Preset};
 use crate::dialect::chainloop::{Chainloop, Login};
+use crate::dialect::kubo::{Kubo, Origins, Settings};
 use crate::dialect::onetime::Onetime;
 use crate::dialect::turborepo::Turborepo;
 
@@ -14,9 +15,13 @@ pub(super) const fn has_legacy_tags(dialect: &config::Dialect) -> bool {
 }
 
 /// Whether the dialect's clients may be sent elsewhere. Bazel's takes a redirect for a failure
-/// (`HttpDownloadHandler`), and a URL of storage would be good for more than one use.
+/// (`HttpDownloadHandler`), a URL of storage would be good for more than one use, and what graphs make
+/// of a file is in no bucket.
 pub(super) const fn follows_redirects(dialect: &config::Dialect) -> bool {
-    !matches!(dialect, config::Dialect::Bazel(_) | config::Dialect::Onetime(_))
+    !matches!(
+        dialect,
+        config::Dialect::Bazel(_) | config::Dialect::Kubo(_) | config::Dialect::Onetime(_)
+    )
 }
 
 /// Whether names of the dialect differ in length, so that what is beside one in a key could be taken
@@ -54,9 +59,42 @@ pub(super) fn compile(
             Some(Box::new(Onetime::new([origin, path].concat(), settings.uniform_404)))
         }
         config::Dialect::Sccache(_) => Some(Box::new(BuildCache::new(Preset::Sccache))),
+        config::Dialect::Kubo(settings) => {
+            kubo(&format!("{at}.dialect.kubo"), *settings, public_origin, problems)
+        }
         // Its one setting is the gateway's to heed.
         config::Dialect::Turborepo(_) => Some(Box::new(Turborepo)),
     }
+}
+
+fn kubo(
+    at: &str,
+    settings: config::Kubo,
+    public_origin: Option<&str>,
+    problems: &mut Problems,
+) -> Option<Box<dyn Dialect>> {
+    let is_origin = |text: &str| {
+        let origin = crate::bucket::endpoint::Origin::parse(text);
+        origin.is_ok() && !text.ends_with('/')
+    };
+    for (index, origin) in settings.origins.iter().enumerate() {
+        if origin != "*" && !is_origin(origin) {
+            let message = "an origin is http(s)://host[:port], without a path; or *";
+            problems.add(&format!("{at}.origins[{index}]"), message);
+            return None;
+        }
+    }
+    let origins = match settings.origins.iter().any(|origin| origin == "*") {
+        true => Origins::All,
+        false => Origins::Some(settings.origins),
+    };
+    Some(Box::new(Kubo::new(Settings {
+        archives: settings.body == config::KuboBody::Tar,
+        legacy_errors: settings.errors == config::KuboErrors::Legacy,
+        origins,
+        own_origin: public_origin.map(ToOwned::to_owned),
+        signs_in: settings.login.is_some(),
+    })))
 }
 
 fn chainloop(

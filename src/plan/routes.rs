@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::sections::{Compiled, unknown};
-use super::{Delivery, Problems, Route, dialects, single_use};
+use super::{Delivery, Problems, Route, dialects, graphs, sign_in, single_use};
 use crate::auth::{Issuer, Policy, Rule, Rules, Tenants, VerdictMemory};
 use crate::bucket::{Bucket, write};
-use crate::config::{self, Limits, Section};
+use crate::config::{self, Limits, Section, Timeouts};
 use crate::content::layout::Layout;
 use crate::state::Store;
 use crate::telemetry::Metrics;
@@ -17,6 +17,7 @@ use crate::token::Keys;
 pub(super) struct Context<'a> {
     pub(super) public_origin: Option<&'a str>,
     pub(super) limits: &'a Limits,
+    pub(super) timeouts: &'a Timeouts,
     pub(super) tenants: &'a Arc<Tenants>,
     /// The outer None: there is no `tokens`. The inner one: something is wrong with it.
     pub(super) keys: Option<Option<&'a Arc<Keys>>>,
@@ -67,6 +68,8 @@ fn one(
     let uploads = uploads(at, &route, context, problems);
     let single_use = single_use::compile(at, &route, context, problems);
     let tickets = single_use::tickets(at, &route, context, problems);
+    let graphs = graphs::compile(at, &route, context, problems);
+    let sign_in = sign_in::compile(at, &route, context, problems);
     let policy = policy(at, route.auth, context, problems);
     let legacy_tags = dialects::has_legacy_tags(&route.dialect);
     let follows_redirects = dialects::follows_redirects(&route.dialect);
@@ -104,7 +107,8 @@ fn one(
     if delivery == Delivery::Redirect && route.trust_storage_checksum {
         problems.warn(at, "trust_storage_checksum changes nothing for redirects");
     }
-    let (single_use, tickets) = (single_use?, tickets?);
+    let (single_use, tickets, graphs) = (single_use?, tickets?, graphs?);
+    let sign_in = sign_in?;
     uploads?;
     let metrics = context.metrics.route(&route.path, dialect.name());
     Some(Route {
@@ -122,6 +126,8 @@ fn one(
         upload_size: route.upload_size.as_u64(),
         write_once: route.write_once,
         single_use,
+        sign_in,
+        graphs,
         tickets,
         metrics,
     })
@@ -156,6 +162,31 @@ fn uploads(
         return None;
     }
     Some(())
+}
+
+/// A layout beside the route's own, whose names can have any length.
+pub(super) fn further_layout(
+    at: &str,
+    template: &str,
+    route: &config::Route,
+    problems: &mut Problems,
+) -> Option<Layout> {
+    let layout = problems.check(at, Layout::parse(template))?;
+    if layout.needs_tenant() && !gives_tenant(&route.auth) {
+        problems.add(at, "{tenant} needs a rule `auth.jwt.tenant` that says who that is");
+        return None;
+    }
+    if !layout.keeps_tenants_apart() {
+        let message = "{tenant} has to be a whole segment, or one tenant's names lead to another's";
+        problems.add(at, message);
+        return None;
+    }
+    Some(layout)
+}
+
+/// Whether tokens say whose content it is.
+pub(super) const fn gives_tenant(auth: &config::Auth) -> bool {
+    matches!(auth, config::Auth::Jwt(auth) if auth.tenant.is_some())
 }
 
 /// A prefix is compared with the bytes of a request, so it must be one that requests can have.
@@ -199,7 +230,7 @@ fn policy(
     Some(Policy::jwt(issuers, rules, Arc::clone(context.verdicts)))
 }
 
-fn find<T>(
+pub(super) fn find<T>(
     what: &str,
     name: &str,
     known: &Compiled<T>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::routes::Context;
+use super::routes::{Context, further_layout, gives_tenant};
 use super::{Problems, SingleUse, Tickets, secrets};
 use crate::config;
 use crate::content::layout::Layout;
@@ -96,18 +96,8 @@ fn paths(
     route: &config::Route,
     problems: &mut Problems,
 ) -> Option<Layout> {
-    let layout = problems.check(at, Layout::parse(template))?;
-    let gives_tenant = matches!(&route.auth, config::Auth::Jwt(auth) if auth.tenant.is_some());
-    if layout.needs_tenant() && !gives_tenant {
-        problems.add(at, "{tenant} needs a rule `auth.jwt.tenant` that says who that is");
-        return None;
-    }
-    if !layout.keeps_tenants_apart() {
-        let message = "{tenant} has to be a whole segment, or one tenant's names lead to another's";
-        problems.add(at, message);
-        return None;
-    }
-    if gives_tenant && !layout.needs_tenant() {
+    let layout = further_layout(at, template, route, problems)?;
+    if gives_tenant(&route.auth) && !layout.needs_tenant() {
         problems.warn(at, "without {tenant}, those who may issue reach the objects of all tenants");
     }
     Some(layout)

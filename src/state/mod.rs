@@ -10,6 +10,8 @@
 pub mod bucket;
 pub mod embedded;
 mod failure;
+#[cfg(test)]
+pub(crate) mod flaky;
 mod key;
 pub mod memory;
 mod record;

@@ -24,6 +24,7 @@ pub mod ticket;
 pub use confirmation::Confirmation;
 pub use download::{DownloadToken, Facts, TokenId};
 pub use keys::{Key, Keys, Purpose};
+pub(crate) use random::sixteen_bytes;
 pub use redaction::loggable;
 pub use ticket::Ticket;
 

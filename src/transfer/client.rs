@@ -268,6 +268,28 @@ impl Client {
         if status != StatusCode::NOT_MODIFIED && status != StatusCode::NO_CONTENT {
             parts.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| body.len().into());
         }
+        self.send_head(parts).await
+    }
+
+    /// The same where nobody knows how long the body will be: on HTTP/1 it comes in chunks, the last
+    /// of which is sent only when all of it was.
+    ///
+    /// Clients of HTTP/1.0 must not get here: they could not tell the end from a cut.
+    ///
+    /// # Errors
+    /// The client left.
+    pub async fn write_open_head(&mut self, reply: Reply) -> Result<(), Gone> {
+        let (mut parts, _) = reply.into_parts();
+        parts.headers.remove(header::CONTENT_LENGTH);
+        if !self.session.is_http2() && self.session.req_header().method != http::Method::HEAD {
+            let chunked = HeaderValue::from_static("chunked");
+            parts.headers.insert(header::TRANSFER_ENCODING, chunked);
+        }
+        self.send_head(parts).await
+    }
+
+    async fn send_head(&mut self, mut parts: http::response::Parts) -> Result<(), Gone> {
+        let status = parts.status;
         if !self.session.is_http2() && !self.session.is_body_done() {
             // What is left of the body is not read, so the connection ends with this answer.
             self.session.set_keepalive(None);

@@ -105,7 +105,7 @@ pub(super) fn settle_cut(route: &Route, sent: Result<(), Cut>) -> Result<(), Und
 }
 
 /// Asks storage for the object in one place after the other.
-async fn find(
+pub(super) async fn find(
     storage: &StorageClient,
     route: &Route,
     places: &Places,

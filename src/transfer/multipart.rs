@@ -8,7 +8,7 @@ use super::upload::{judge, read_judged};
 use crate::bucket::Bucket;
 use crate::bucket::object::Annotations;
 use crate::bucket::write::{PARTS_MAX, Part, Step, UploadId, Write, Written, part_list};
-use crate::content::layout::WritableKey;
+use crate::content::layout::{Key, WritableKey};
 use crate::error::{Error, with_causes};
 
 /// For so many parts, storage gets once more the time that other answers have: 128 MiB of them, as
@@ -52,6 +52,20 @@ impl Multipart {
 
     fn target(&self) -> Result<&Target, Error> {
         self.target.as_ref().ok_or(Error::Internal("an upload went on after its end".into()))
+    }
+
+    /// Stores bytes of another object, the first and the last, as the next part. They do not pass
+    /// through here.
+    pub(super) async fn add_copy(&mut self, source: &Key, range: (u64, u64)) -> Result<(), Error> {
+        let target = self.target()?;
+        let number = self.parts.len() as u64 + 1;
+        let step = Step::CopyPart { upload: &target.upload, number, source, range };
+        let storage = target.storage.copying(range.1 - range.0 + 1);
+        let write = Write { key: &target.key, step };
+        let answer = storage.send_write(&target.bucket, &write, &[]).await?;
+        let (_, document) = read_judged(&step, answer).await?;
+        self.parts.push(Part::read_copy(number, &document)?);
+        Ok(())
     }
 
     /// Stores the next part. All but the last have the same size.

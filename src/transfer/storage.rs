@@ -26,6 +26,9 @@ const CONTINUE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// How much of a body is written at once.
 const PIECE_BYTES: usize = 64 * 1024;
 
+/// For so many bytes that storage copies, it gets once more the time that other answers have.
+const COPIED_PER_WAIT: u64 = 128 * 1024 * 1024;
+
 /// Interim answers (1xx) taken before the final one.
 const INTERIM_ANSWERS_MAX: usize = 4;
 
@@ -89,6 +92,12 @@ impl StorageClient {
     /// The same for requests whose answer takes longer.
     pub(super) fn waiting(&self, first_byte: Duration) -> Self {
         Self { first_byte, ..self.clone() }
+    }
+
+    /// The same for a request that has storage copy so many bytes before it says a word, as some does.
+    pub(super) fn copying(&self, bytes: u64) -> Self {
+        let times = u32::try_from(bytes / COPIED_PER_WAIT).unwrap_or(u32::MAX).saturating_add(1);
+        self.waiting(self.first_byte.saturating_mul(times))
     }
 
     fn over(

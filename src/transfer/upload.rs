@@ -39,7 +39,7 @@ const QUESTIONS_MAX: usize = 128;
 /// What all uploads of a process have in common.
 #[derive(Clone)]
 pub struct Uploads {
-    part_size: usize,
+    pub(super) part_size: usize,
     /// A permit for each part that may be in memory.
     memory: Arc<Semaphore>,
     parts_max: usize,
@@ -49,7 +49,7 @@ pub struct Uploads {
     patience: Duration,
     rate_min: usize,
     grace: Duration,
-    time_max: Duration,
+    pub(super) time_max: Duration,
 }
 
 impl Uploads {
@@ -84,6 +84,11 @@ impl Uploads {
         Pace { bytes_max, rate_min: self.rate_min, grace: self.grace }
     }
 
+    /// Room for one part in memory.
+    pub(super) async fn room_for_part(&self) -> Result<OwnedSemaphorePermit, Error> {
+        self.room(&self.memory).await
+    }
+
     /// Room for one part, or for one long question, in memory.
     async fn room(&self, memory: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
         let permit = timeout(self.patience, Arc::clone(memory).acquire_owned()).await;
@@ -109,27 +114,12 @@ pub async fn receive(
         return Err(Error::Internal("an upload that stores nothing".into()).into());
     };
     let limit = upload.route.upload_size;
-    if !client.announces_body() {
-        // An HTTP/1.0 client may mean that its body ends with the connection.
-        let message = "a body has a Content-Length, or is chunked";
-        return Err(Error::InvalidRequest(message.into()).into());
-    }
-    let length = client.body_length();
-    if length.is_some_and(|length| length > limit) {
-        return Err(Error::PayloadTooLarge { limit }.into());
-    }
+    let length = announced_length(client, limit)?;
     let body = Body::new(&mut *client, uploads.pace(limit));
     let check = Check::of(content);
     let receiving = Receiving { storage, uploads, upload, content, annotations, body, check };
     let written = timeout(uploads.time_max, receiving.run(length)).await;
-    let written = match written {
-        Ok(written) => written,
-        Err(_) if client.sent_its_body() => {
-            let detail = "an upload took too long to be stored";
-            return Err(Error::storage(Kind::StorageTimeout, detail).into());
-        }
-        Err(_) => return Err(Gone::new("it takes too long with its upload").into()),
-    };
+    let Ok(written) = written else { return Err(too_late(client)) };
     let metrics = &upload.route.metrics;
     Ok(match written? {
         Written::Stored => {
@@ -142,6 +132,31 @@ pub async fn receive(
             Outcome::AlreadyThere
         }
     })
+}
+
+/// The length of a body that may come, where the request says it.
+///
+/// # Errors
+/// It has more than `limit` bytes, or no end.
+pub(super) fn announced_length(client: &mut Client, limit: u64) -> Result<Option<u64>, Error> {
+    if !client.announces_body() {
+        // An HTTP/1.0 client may mean that its body ends with the connection.
+        let message = "a body has a Content-Length, or is chunked";
+        return Err(Error::InvalidRequest(message.into()));
+    }
+    match client.body_length() {
+        Some(length) if length > limit => Err(Error::PayloadTooLarge { limit }),
+        length => Ok(length),
+    }
+}
+
+/// Why an upload did not end in its time.
+pub(super) fn too_late(client: &mut Client) -> Undelivered {
+    if client.sent_its_body() {
+        let detail = "an upload took too long to be stored";
+        return Error::storage(Kind::StorageTimeout, detail).into();
+    }
+    Gone::new("it takes too long with its upload").into()
 }
 
 /// An upload in the making.
@@ -262,7 +277,7 @@ impl<'u> Receiving<'u> {
         if !self.body.fill(&mut part, BUFFERED_BYTES_MAX as usize).await? {
             return self.put(&part).await;
         }
-        let room = self.uploads.room(&self.uploads.memory).await?;
+        let room = self.uploads.room_for_part().await?;
         let part_size = self.uploads.part_size;
         // Grown on the way it would be in memory twice at times. Pages that are not written to are
         // not there.
@@ -323,9 +338,9 @@ pub(super) async fn read_judged(
     answer: Answer,
 ) -> Result<(Written, Vec<u8>), Error> {
     let status = answer.status();
-    let document = match step {
-        Step::Complete { .. } => answer.into_late_document(DOCUMENT_BYTES_MAX).await,
-        _ => answer.into_document(DOCUMENT_BYTES_MAX).await,
+    let document = match step.answers_late() {
+        true => answer.into_late_document(DOCUMENT_BYTES_MAX).await,
+        false => answer.into_document(DOCUMENT_BYTES_MAX).await,
     };
     let document = match document {
         // Whoever refuses a body may close on the rest of it, and the reason is lost. That it is

@@ -49,9 +49,10 @@ fn example(kind: Kind) -> Error {
     }
 }
 
-/// Kind, status, headers and body of every refusal of a route.
+/// Kind, status, headers and body of every refusal of a route. A path may follow the method.
 fn table(route: &Route, method: &str) -> String {
-    let request = Request::builder().method(method).uri("/download/x?y");
+    let (method, rest) = method.split_once(' ').unwrap_or((method, "x?y"));
+    let request = Request::builder().method(method).uri(format!("/download/{rest}"));
     let (head, ()) = request.body(()).unwrap().into_parts();
     let mut table = String::new();
     for kind in Kind::ALL {
@@ -62,8 +63,11 @@ fn table(route: &Route, method: &str) -> String {
         for (name, value) in reply.headers() {
             writeln!(table, "    {name}: {}", value.to_str().unwrap()).unwrap();
         }
-        let body = std::str::from_utf8(reply.body()).unwrap();
-        writeln!(table, "    {}\n", body.trim_end()).unwrap();
+        let body = match std::str::from_utf8(reply.body()).unwrap().trim_end() {
+            "" => "(no body)",
+            body => body,
+        };
+        writeln!(table, "    {body}\n").unwrap();
     }
     table.truncate(table.trim_end().len());
     table.push('\n');
@@ -106,6 +110,19 @@ fn chainloop() {
 #[test]
 fn gradle() {
     check("gradle", &["PUT"]);
+}
+
+const KUBO: Settings<'static> = Settings { dialect: "kubo", layout: "{cid}", ..STREAM };
+
+#[test]
+fn kubo() {
+    check_with("kubo", KUBO, &["POST api/v1/get?arg=x", "POST api/v0/add", "GET auth/login"]);
+}
+
+#[test]
+fn kubo_legacy() {
+    let settings = Settings { chainloop: "errors: legacy", ..KUBO };
+    check_with("kubo_legacy", settings, &["POST api/v1/get?arg=x"]);
 }
 
 #[test]

@@ -11,8 +11,10 @@
 //! | [`dialect`] | Does each protocol keep its contract? |
 //! | [`errors`] | What does each kind of error look like in each dialect? |
 //! | [`framing`] | Is a request that parsers could disagree about refused, and does nothing hang? |
+//! | [`graph`] | Do clients get what a CID says or a failure, however it is stored? |
 //! | [`hostile`] | What can those do who mean harm? |
 //! | [`http2`] | Does HTTP/2 deliver the same, and does nothing a client does there hurt others? |
+//! | [`imports`] | Does storage have all of a form's files, by the names that Kubo gives them? |
 //! | [`keys`] | Are keys fetched safely, and tokens judged rightly while they change? |
 //! | [`layers`] | Do the modules depend on one another only as they should? |
 //! | [`once`] | Does the first upload of an entry stay, and is only promised what storage keeps? |
@@ -37,8 +39,10 @@ mod delivery;
 mod dialect;
 mod errors;
 mod framing;
+mod graph;
 mod hostile;
 mod http2;
+mod imports;
 mod keys;
 mod layers;
 mod once;

@@ -1,8 +1,8 @@
 //! zlib's C interface as flate2 expects it from libz-ng-sys, implemented by zlib-rs.
 //!
 //! pingora-core turns on `flate2/zlib-ng`, whose C library is built with CMake. A newcomer's
-//! machine has a Rust toolchain and a C compiler but often no CMake, and casgate never compresses
-//! anything, so the Rust implementation of the same functions takes that place.
+//! machine has a Rust toolchain and a C compiler but often no CMake, so the Rust implementation of the
+//! same functions takes that place. casgate compresses archives with it (`transfer::graph`).
 //!
 //! The two interfaces differ in one type: zlib-rs declares the allocator functions of [`z_stream`]
 //! as `Option<fn>`, libz-ng-sys as `fn`. Both have the layout of a C function pointer, so a pointer

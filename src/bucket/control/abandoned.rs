@@ -1,5 +1,6 @@
-//! Multipart uploads that nobody will finish: whoever began them was killed or cut off, and storage
-//! keeps, and bills, their parts until somebody says that they are not wanted.
+//! Multipart uploads that nobody will finish, and objects that nobody will give a name: whoever began
+//! them was killed or cut off, and storage keeps, and bills, them until somebody says that they are not
+//! wanted.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -26,13 +27,13 @@ pub enum Sweep {
 /// What a sweep did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Uploads that were ended.
+    /// Uploads that were ended, or objects that were deleted.
     pub aborted: usize,
-    /// Uploads that could not be ended.
+    /// Those for which that failed.
     pub failed: usize,
     /// Why, the first of them.
     pub failure: Option<String>,
-    /// Whether there are more uploads than a sweep looks at.
+    /// Whether there are more than a sweep looks at.
     pub is_partial: bool,
 }
 
@@ -78,7 +79,56 @@ pub async fn abort_abandoned_uploads(
     Ok(Sweep::Done(swept))
 }
 
+/// Deletes the objects below a prefix that were stored more than `older_than` ago, by the clock of
+/// storage, and counts them as [`Swept::aborted`]. All of them have to be ours. Otherwise as
+/// [`abort_abandoned_uploads`].
+///
+/// # Errors
+/// The objects, or the rest of them, cannot be listed: says what storage, or the way to it, answered.
+pub async fn delete_abandoned_objects(
+    bucket: &Arc<Bucket>,
+    prefix: &str,
+    older_than: Duration,
+    now: Now,
+) -> Result<Swept, String> {
+    let client = client(bucket, now);
+    let stored_before = bucket.clock.at(now()).checked_sub(older_than);
+    let mut swept = Swept { is_partial: true, ..Swept::default() };
+    let mut next = None;
+    for _ in 0..PAGES_MAX {
+        let list = client.list_objects_v2().bucket(&bucket.bucket).prefix(prefix);
+        let page = list.set_continuation_token(next.take()).send().await;
+        let page = page.map_err(|error| explain(&error))?;
+        for object in page.contents() {
+            // One that does not say when it was stored stays.
+            let stored = object.last_modified().and_then(|it| SystemTime::try_from(*it).ok());
+            if let (Some(key), Some(stored), Some(before)) = (object.key(), stored, stored_before)
+                && stored < before
+                && key.starts_with(prefix)
+            {
+                swept.delete(&client, &bucket.bucket, key).await;
+            }
+        }
+        next = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
+        if next.is_none() {
+            swept.is_partial = false;
+            break;
+        }
+    }
+    Ok(swept)
+}
+
 impl Swept {
+    async fn delete(&mut self, client: &Client, bucket: &str, key: &str) {
+        match client.delete_object().bucket(bucket).key(key).send().await {
+            Ok(_) => self.aborted += 1,
+            Err(error) => {
+                self.failed += 1;
+                self.failure.get_or_insert_with(|| explain(&error));
+            }
+        }
+    }
+
     async fn abort(&mut self, client: &Client, bucket: &str, key: &str, id: &str) {
         let abort = client.abort_multipart_upload().bucket(bucket).key(key).upload_id(id);
         match abort.send().await {

@@ -16,8 +16,17 @@ pub(super) const STREAM_PATH: &str = "/stream/download/";
 /// Where single-use links are made and used.
 pub(super) const ONETIME_PATH: &str = "/api/open/v1/artifact-downloads/";
 
+/// Where CIDs are served: at the root, since clients of IPFS look for `/ipfs/` there.
+pub(super) const KUBO_PATH: &str = "/";
+
+/// The same with tar archives.
+pub(super) const KUBO_TAR_PATH: &str = "/tar/";
+
+/// Files and blocks that have CIDs.
+const KUBO_LAYOUT: &str = "{tenant}/cid/{cid}";
+
 /// Path, dialect, layout and delivery of every route.
-const ROUTES: [(&str, &str, &str, &str); 10] = [
+const ROUTES: [(&str, &str, &str, &str); 12] = [
     ("/download/", "chainloop", LAYOUT, "redirect"),
     (STREAM_PATH, "chainloop", LAYOUT, "stream"),
     ("/ticket/download/", "chainloop", LAYOUT, "ticket"),
@@ -28,6 +37,8 @@ const ROUTES: [(&str, &str, &str, &str); 10] = [
     ("/bazel/", "bazel", "{tenant}/bazel/{hash}", "stream"),
     ("/gradle/", "gradle", "{tenant}/gradle/{hash}", "stream"),
     ("/sccache/", "sccache", "{tenant}/sccache/{hash}", "stream"),
+    (KUBO_PATH, "kubo", KUBO_LAYOUT, "stream"),
+    (KUBO_TAR_PATH, "kubo", KUBO_LAYOUT, "stream"),
 ];
 
 /// The text of the file.
@@ -71,9 +82,11 @@ shutdown: {{ delay: 0s, drain: 20s }}
 }
 
 fn route((path, dialect, layout, delivery): (&str, &str, &str, &str)) -> String {
-    let settings = match dialect {
-        "onetime" => "keys: '{tenant}/{key}'",
-        _ => "",
+    let settings = match (dialect, path) {
+        ("onetime", _) => "keys: '{tenant}/{key}'".to_owned(),
+        ("kubo", KUBO_TAR_PATH) => format!("body: tar, digests: '{LAYOUT}'"),
+        ("kubo", _) => format!("digests: '{LAYOUT}'"),
+        _ => String::new(),
     };
     let more = match dialect {
         "chainloop" => "",

@@ -30,6 +30,9 @@ const BUCKET: &str = "casgate";
 const REGION: &str = "us-east-1";
 const TENANT: &str = "acme";
 
+/// What Kubo calls `hello`.
+const HELLO_CID: &str = "QmWfVY9y3xjsixTgbd9AorQxH7VtMpzfx2HaWtsoUYecaX";
+
 /// The demo's token outlives a day of trying things out.
 const TOKEN_TTL: Duration = Duration::from_secs(24 * 3600);
 
@@ -149,11 +152,20 @@ impl Demo {
                 "token": self.writer,
                 "read_only_token": self.token,
             },
+            "kubo": {
+                "url": Self::kubo_url(addresses, configuration::KUBO_PATH),
+                "tar_url": Self::kubo_url(addresses, configuration::KUBO_TAR_PATH),
+                "jwt": self.writer,
+            },
             "onetime": {
                 "issue_url": self.issue_url(addresses),
                 "jwt": self.issuer,
             },
         })
+    }
+
+    fn kubo_url(addresses: &Addresses, path: &str) -> String {
+        addresses.url().unwrap_or_default() + path.trim_end_matches('/')
     }
 
     fn issue_url(&self, addresses: &Addresses) -> String {
@@ -192,6 +204,14 @@ The same, redirected to casgate itself with a ticket instead of the token:
 A link that works once. The inner command makes it, the outer one uses it:
   curl -f \"$(curl -fs -H 'Authorization: Bearer {issuer}' -d '{{\"digest\":\"{small}\"}}' '{issue_url}' | cut -d'\"' -f8)\"
 
+CIDs: one that was added, once as Kubo answers and once as PollinationX does, its block by itself,
+and the small text from above, which is the same object:
+  curl -f -F file=hello -H 'Authorization: Bearer {writer}' '{url}/api/v0/add'
+  curl -f -X POST -H 'Authorization: Bearer {token}' '{url}/tar/api/v0/get?arg={hello_cid}' | tar -xO
+  curl -f -X POST -H 'Authorization: Bearer {token}' '{url}/api/v1/get?arg={hello_cid}'
+  curl -f -o hello.block -H 'Authorization: Bearer {token}' '{url}/ipfs/{hello_cid}?format=raw'
+  curl -f -X POST -H 'Authorization: Bearer {token}' '{url}/api/v1/get?arg={small_cid}'
+
 Build caches. A token that may write:
             {writer}
 Turborepo   TURBO_API={url}/turbo  TURBO_TEAM={TENANT}  TURBO_TOKEN=<token>
@@ -211,6 +231,8 @@ Ctrl-C stops; the next start finds everything again.
             issuer = self.issuer,
             issue_url = self.issue_url(addresses),
             hello = Sha256Digest::of(b"hello"),
+            hello_cid = HELLO_CID,
+            small_cid = self.samples.small.cid(),
             admin = addresses.admin_url().unwrap_or_default(),
             endpoint = self.endpoint,
             access = self.folder.access_key_id(),

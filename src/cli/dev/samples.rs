@@ -7,6 +7,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 
 use crate::bucket::{Bucket, control};
+use crate::content::cid::{Cid, Codec};
 use crate::content::digest::Sha256Digest;
 use crate::plan::Plan;
 
@@ -31,6 +32,11 @@ impl Sample {
     /// The bytes' name, `sha256:` and hexadecimal digits.
     pub(super) fn digest(&self) -> String {
         format!("sha256:{}", Sha256Digest::of(&self.bytes))
+    }
+
+    /// The bytes' name as a CID.
+    pub(super) fn cid(&self) -> Cid {
+        Cid::of_block(Codec::Raw, &self.bytes)
     }
 }
 

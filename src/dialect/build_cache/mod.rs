@@ -62,6 +62,11 @@ impl BuildCache {
             Outcome::AlreadyThere
             | Outcome::Found(_)
             | Outcome::Granted { .. }
+            | Outcome::Graph(_)
+            | Outcome::Imported(_)
+            | Outcome::Challenge(_)
+            | Outcome::ChainNotSupported
+            | Outcome::SignedIn { .. }
             | Outcome::Preflight
             | Outcome::Stored
             | Outcome::Token(_) => unasked(self, head),
@@ -79,6 +84,11 @@ impl BuildCache {
             ),
             Outcome::Found(_)
             | Outcome::Granted { .. }
+            | Outcome::Graph(_)
+            | Outcome::Imported(_)
+            | Outcome::Challenge(_)
+            | Outcome::ChainNotSupported
+            | Outcome::SignedIn { .. }
             | Outcome::NotModified(_)
             | Outcome::Object { .. }
             | Outcome::Preflight
@@ -98,7 +108,8 @@ impl BuildCache {
             | Topic::Report
             | Topic::Tenant(_)
             | Topic::Tenants
-            | Topic::Token => unasked(self, head),
+            | Topic::Token
+            | Topic::Version => unasked(self, head),
         }
     }
 }
@@ -148,8 +159,12 @@ impl Dialect for BuildCache {
             | Call::Describe(_)
             | Call::Download(_)
             | Call::Find(_)
+            | Call::Graph(_)
+            | Call::Import(_)
             | Call::Issue(_)
+            | Call::Challenge(_)
             | Call::Preflight
+            | Call::SignIn(_)
             | Call::Token(_) => Body::None,
         }
     }
@@ -172,9 +187,14 @@ impl Dialect for BuildCache {
             Call::Download(content) | Call::Describe(content) => self.entry(head, content, outcome),
             Call::Store(..) => self.upload(head, outcome),
             Call::About(topic) => self.folder(head, topic),
-            Call::Find(_) | Call::Issue(_) | Call::Preflight | Call::Token(_) => {
-                unasked(self, head)
-            }
+            Call::Find(_)
+            | Call::Graph(_)
+            | Call::Import(_)
+            | Call::Issue(_)
+            | Call::Challenge(_)
+            | Call::Preflight
+            | Call::SignIn(_)
+            | Call::Token(_) => unasked(self, head),
         }
     }
 

@@ -16,7 +16,15 @@ fn read(preset: Preset, method: &str, rest: &str) -> Result<String, Kind> {
         Call::Download(content) => format!("get {content}"),
         Call::Describe(content) => format!("head {content}"),
         Call::Store(content, _) => format!("put {content}"),
-        Call::About(_) | Call::Find(_) | Call::Issue(_) | Call::Preflight | Call::Token(_) => {
+        Call::About(_)
+        | Call::Challenge(_)
+        | Call::Find(_)
+        | Call::Graph(_)
+        | Call::Import(_)
+        | Call::Issue(_)
+        | Call::Preflight
+        | Call::SignIn(_)
+        | Call::Token(_) => {
             format!("{call:?}")
         }
     })

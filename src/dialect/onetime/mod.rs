@@ -109,7 +109,11 @@ impl Dialect for Onetime {
             | Call::Describe(_)
             | Call::Download(_)
             | Call::Find(_)
+            | Call::Graph(_)
+            | Call::Import(_)
+            | Call::Challenge(_)
             | Call::Preflight
+            | Call::SignIn(_)
             | Call::Store(..)
             | Call::Token(_) => Body::None,
         }
@@ -122,7 +126,11 @@ impl Dialect for Onetime {
             | Call::Describe(_)
             | Call::Download(_)
             | Call::Find(_)
+            | Call::Graph(_)
+            | Call::Import(_)
+            | Call::Challenge(_)
             | Call::Preflight
+            | Call::SignIn(_)
             | Call::Store(..)
             | Call::Token(_) => Ok(call),
         }

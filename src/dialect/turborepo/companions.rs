@@ -28,8 +28,8 @@ pub(super) fn tell(topic: &Topic, grant: &Grant, tenants: &Tenants) -> Result<Re
         Topic::Tenant(name) => one_team(name, grant, tenants)?,
         Topic::Tenants => teams(grant, tenants),
         Topic::Token => json!({ "token": token(grant, tenants) }),
-        // Only other protocols have folders.
-        Topic::Folder | Topic::NewFolder => return Err(Kind::Internal),
+        // Only other protocols have folders, or say what the gateway is.
+        Topic::Folder | Topic::NewFolder | Topic::Version => return Err(Kind::Internal),
     };
     Ok(answer::json(StatusCode::OK, &body))
 }

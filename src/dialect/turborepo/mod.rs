@@ -66,8 +66,12 @@ impl Dialect for Turborepo {
             Call::Download(_)
             | Call::Describe(_)
             | Call::About(_)
+            | Call::Graph(_)
+            | Call::Import(_)
             | Call::Issue(_)
+            | Call::Challenge(_)
             | Call::Preflight
+            | Call::SignIn(_)
             | Call::Token(_) => Body::None,
         }
     }
@@ -80,8 +84,12 @@ impl Dialect for Turborepo {
             | Call::Describe(_)
             | Call::Store(..)
             | Call::About(_)
+            | Call::Graph(_)
+            | Call::Import(_)
             | Call::Issue(_)
+            | Call::Challenge(_)
             | Call::Preflight
+            | Call::SignIn(_)
             | Call::Token(_) => Ok(call),
         }
     }

@@ -13,7 +13,7 @@ use crate::auth::{AskedTenant, Tenant, percent_decoded};
 use crate::bucket::object::Annotations;
 use crate::content::ContentId;
 use crate::content::entry::{Entry, EntryName};
-use crate::dialect::{Call, Topic};
+use crate::dialect::{Call, Topic, form_decoded};
 use crate::error::Error;
 
 pub(super) const TAG: HeaderName = HeaderName::from_static("x-artifact-tag");
@@ -141,6 +141,7 @@ fn annotations(headers: &HeaderMap) -> Result<Annotations, Error> {
         duration: duration.cloned(),
         sha: text(headers, &SHA, TEXT_BYTES_MAX)?,
         dirty_hash: text(headers, &DIRTY_HASH, TEXT_BYTES_MAX)?,
+        unixfs: None,
     })
 }
 
@@ -200,14 +201,6 @@ fn parameter<'q>(query: &'q str, name: &str) -> Result<Option<Cow<'q, str>>, Err
         }
     }
     Ok(found)
-}
-
-/// The text of a form's field (WHATWG URL Standard, section 5.1), where it is well-formed.
-fn form_decoded(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains('+') {
-        return percent_decoded(text);
-    }
-    percent_decoded(&text.replace('+', " ")).map(|text| Cow::Owned(text.into_owned()))
 }
 
 /// The artifacts of a question for several, each once.

@@ -18,7 +18,7 @@ const LINKS: Settings<'static> = Settings {
 
 /// Changes a good configuration in one place each, and expects these lines, which begin so.
 #[track_caller]
-fn assert_said(settings: Settings<'_>, changes: &[(&str, &str, &[&str])]) {
+pub(super) fn assert_said(settings: Settings<'_>, changes: &[(&str, &str, &[&str])]) {
     let secrets = tempfile::tempdir().unwrap();
     let good = settings.yaml(ENDPOINT, &secrets);
     assert_eq!(said_of(&good), [] as [&str; 0], "{good}");

@@ -3,11 +3,15 @@
 //! | module | question |
 //! | --- | --- |
 //! | [`examples`] | Do the files in `conf/` work, and do they show everything? |
-//! | [`links`] | The same of routes with single-use links or tickets. |
 //! | [`problems`] | What does `casgate check` say of a mistake? |
+//! | [`graphs`] | The same of routes with graphs of blocks. |
+//! | [`links`] | The same of routes with single-use links or tickets. |
 //! | [`uploads`] | The same of routes that take uploads, and of tenants. |
+//! | [`wallets`] | The same of sign-in by wallet, and of quotas. |
 
 mod examples;
+mod graphs;
 mod links;
 mod problems;
 mod uploads;
+mod wallets;

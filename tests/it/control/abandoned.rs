@@ -4,7 +4,9 @@ use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use casgate::bucket::clock::Evidence;
-use casgate::bucket::control::abandoned::{Sweep, Swept, abort_abandoned_uploads};
+use casgate::bucket::control::abandoned::{
+    Sweep, Swept, abort_abandoned_uploads, delete_abandoned_objects,
+};
 use http::{HeaderMap, HeaderValue};
 use tokio::task::JoinSet;
 
@@ -48,6 +50,29 @@ async fn old_uploads_of_ours_go() {
     let sweep = abort_abandoned_uploads(&server.bucket, Duration::ZERO, is_ours, SystemTime::now);
     assert_eq!(sweep.await, swept(3));
     assert_eq!(server.uploads().await, ["theirs/three"]);
+}
+
+#[tokio::test]
+async fn old_objects_below_a_prefix_go() {
+    let server = Embedded::start().await;
+    for key in ["ours/one", "ours/tow +%?é", "ours", "theirs/ours/three"] {
+        let put = server.client.put_object().bucket("artifacts").key(key);
+        put.send().await.unwrap();
+    }
+    let keys = async || {
+        let list = server.client.list_objects_v2().bucket("artifacts").send().await.unwrap();
+        let keys = list.contents().iter().filter_map(|it| it.key().map(str::to_owned));
+        keys.collect::<Vec<_>>()
+    };
+    let delete = |age| delete_abandoned_objects(&server.bucket, "ours/", age, SystemTime::now);
+    assert_eq!(delete(HOUR).await, Ok(Swept::default()));
+    assert_eq!(keys().await.len(), 4);
+    // Storage's times may have whole seconds.
+    crate::support::within(async {
+        while delete(Duration::ZERO).await.unwrap().aborted == 0 || keys().await.len() > 2 {}
+    })
+    .await;
+    assert_eq!(keys().await, ["ours", "theirs/ours/three"]);
 }
 
 #[tokio::test]

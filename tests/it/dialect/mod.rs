@@ -2,5 +2,7 @@
 
 mod build_cache;
 mod chainloop;
+mod kubo;
 pub(crate) mod onetime;
 mod turborepo;
+mod wallets;

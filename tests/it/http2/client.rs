@@ -11,35 +11,35 @@ use crate::support::gateway::Gateway;
 use crate::support::within;
 
 /// One connection to the gateway.
-pub(super) struct Http2 {
+pub(crate) struct Http2 {
     requests: SendRequest<Bytes>,
     connection: JoinHandle<Result<(), h2::Error>>,
 }
 
 /// An answer as it came.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
     /// Why it broke off. None: it ended as it should.
-    pub(super) reset: Option<Reason>,
+    pub(crate) reset: Option<Reason>,
 }
 
 impl Answer {
     #[track_caller]
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers[name].to_str().unwrap()
     }
 
     #[track_caller]
-    pub(super) fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
     /// The content that `Content-Length` announces is there, and the stream has ended.
     #[track_caller]
-    pub(super) fn assert_is(&self, status: u16, body: &[u8]) {
+    pub(crate) fn assert_is(&self, status: u16, body: &[u8]) {
         assert_eq!((self.status.as_u16(), self.reset), (status, None));
         assert!(self.body == body, "{} bytes and not {}", self.body.len(), body.len());
         assert_eq!(self.header("content-length"), body.len().to_string());
@@ -47,11 +47,11 @@ impl Answer {
 }
 
 /// A GET with these headers.
-pub(super) fn get(path: &str, headers: &[(&str, &str)]) -> Request<()> {
+pub(crate) fn get(path: &str, headers: &[(&str, &str)]) -> Request<()> {
     request(Method::GET, path, headers)
 }
 
-pub(super) fn request(method: Method, path: &str, headers: &[(&str, &str)]) -> Request<()> {
+pub(crate) fn request(method: Method, path: &str, headers: &[(&str, &str)]) -> Request<()> {
     let mut request = Request::builder().method(method).uri(format!("https://gateway.test{path}"));
     for &(name, value) in headers {
         request = request.header(name, value);
@@ -61,12 +61,12 @@ pub(super) fn request(method: Method, path: &str, headers: &[(&str, &str)]) -> R
 
 impl Http2 {
     /// A connection in memory.
-    pub(super) async fn to(gateway: &Gateway) -> Self {
+    pub(crate) async fn to(gateway: &Gateway) -> Self {
         Self::over(gateway.connect_http2(64 * 1024)).await
     }
 
     /// A connection over any transport.
-    pub(super) async fn over<S>(transport: S) -> Self
+    pub(crate) async fn over<S>(transport: S) -> Self
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -78,7 +78,7 @@ impl Http2 {
     }
 
     /// Begins a request; with `more`, a body follows.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         &self,
         request: Request<()>,
         more: bool,
@@ -87,29 +87,29 @@ impl Http2 {
     }
 
     /// One whole exchange.
-    pub(super) async fn exchange(&self, request: Request<()>) -> Answer {
+    pub(crate) async fn exchange(&self, request: Request<()>) -> Answer {
         let (response, _) = self.begin(request, false).await.unwrap();
         answer(response).await.unwrap()
     }
 
     /// One GET.
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.exchange(get(path, &[])).await
     }
 
     /// Ends the connection without a word.
-    pub(super) fn abandon(self) {
+    pub(crate) fn abandon(self) {
         self.connection.abort();
     }
 
     /// How the connection ended, as it has to by the gateway's doing.
-    pub(super) async fn ended(self) -> Result<(), h2::Error> {
+    pub(crate) async fn ended(self) -> Result<(), h2::Error> {
         within(self.connection).await.unwrap()
     }
 }
 
 /// An answer to its end; the error is that there is none.
-pub(super) async fn answer(response: ResponseFuture) -> Result<Answer, h2::Error> {
+pub(crate) async fn answer(response: ResponseFuture) -> Result<Answer, h2::Error> {
     let (head, mut body) = within(response).await?.into_parts();
     let mut bytes = Vec::new();
     let reset = read(&mut body, &mut bytes).await;
@@ -117,7 +117,7 @@ pub(super) async fn answer(response: ResponseFuture) -> Result<Answer, h2::Error
 }
 
 /// Reads a body to its end. None: that end was announced.
-pub(super) async fn read(body: &mut RecvStream, bytes: &mut Vec<u8>) -> Option<Reason> {
+pub(crate) async fn read(body: &mut RecvStream, bytes: &mut Vec<u8>) -> Option<Reason> {
     loop {
         match within(body.data()).await {
             None => return None,

@@ -22,7 +22,7 @@
 
 mod answers;
 mod attempts;
-mod client;
+pub(crate) mod client;
 mod drain;
 mod endings;
 mod fields;

@@ -1,7 +1,7 @@
 //! Answers of the store that are lost.
 
-use super::flaky::{Fate, Flaky};
 use super::*;
+use crate::state::flaky::{Fate, Flaky};
 use crate::token::ledger::Standing;
 
 #[tokio::test]

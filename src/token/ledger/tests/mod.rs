@@ -1,7 +1,6 @@
 //! The ledger over registers in memory, over a store that loses answers, and in a simulation.
 
 mod doubt;
-mod flaky;
 mod resumes;
 mod revocations;
 mod simulation;

@@ -1,7 +1,7 @@
 //! Taking a token back.
 
-use super::flaky::{Fate, Flaky};
 use super::*;
+use crate::state::flaky::{Fate, Flaky};
 use crate::state::memory::Memory;
 use crate::token::ledger::Standing;
 

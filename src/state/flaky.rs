@@ -9,7 +9,7 @@ use crate::state::{Create, Failure, Record, Replace, StateKey, StateStore, Versi
 
 /// What becomes of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(crate) enum Fate {
     /// It is refused.
     NotDone,
     /// It is lost, and its writer does not know.
@@ -35,25 +35,32 @@ enum Wrote {
 }
 
 #[derive(Default)]
-pub(super) struct Flaky {
-    pub(super) memory: Memory,
+pub(crate) struct Flaky {
+    pub(crate) memory: Memory,
     fates: Mutex<VecDeque<Fate>>,
     late: Mutex<Vec<Write>>,
     is_unreadable: Mutex<bool>,
+    /// Whether others come in between any two operations of one.
+    yields: bool,
 }
 
 impl Flaky {
     /// The fates of the next writes. Those after them are fine.
-    pub(super) fn of(fates: &[Fate]) -> Self {
+    pub(crate) fn of(fates: &[Fate]) -> Self {
         Self { fates: Mutex::new(fates.iter().copied().collect()), ..Self::default() }
     }
 
-    pub(super) fn next(&self, fate: Fate) {
+    /// A store in which others come in between any two operations of one.
+    pub(crate) fn crowded() -> Self {
+        Self { yields: true, ..Self::default() }
+    }
+
+    pub(crate) fn next(&self, fate: Fate) {
         self.fates.lock().unwrap().push_back(fate);
     }
 
     /// Does what was late.
-    pub(super) async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         let late = std::mem::take(&mut *self.late.lock().unwrap());
         for write in late {
             self.carry_out(&write).await;
@@ -71,7 +78,14 @@ impl Flaky {
         }
     }
 
+    async fn wait(&self) {
+        if self.yields {
+            tokio::task::yield_now().await;
+        }
+    }
+
     async fn write(&self, write: Write) -> Result<Wrote, Failure> {
+        self.wait().await;
         let fate = self.fates.lock().unwrap().pop_front();
         let unknown = || Err(Failure::Unknown("no answer".to_owned()));
         match fate {
@@ -100,7 +114,9 @@ impl StateStore for Flaky {
         if *self.is_unreadable.lock().unwrap() {
             return Err(Failure::NotDone("not reached".to_owned()));
         }
-        self.memory.read(key, now).await
+        let there = self.memory.read(key, now).await;
+        self.wait().await;
+        there
     }
 
     async fn create(

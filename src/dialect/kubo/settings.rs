@@ -1,0 +1,25 @@
+//! What an operator says of the dialect.
+
+/// How a mount speaks the dialect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether `get` answers with a tar archive where nobody asked for one.
+    pub archives: bool,
+    /// Whether what is not there is refused with 500.
+    pub legacy_errors: bool,
+    /// Whose pages may ask.
+    pub origins: Origins,
+    /// The gateway's own origin. None: it is not known, and whatever `Host` names is taken for it.
+    pub own_origin: Option<String>,
+    /// Whether wallets may sign in.
+    pub signs_in: bool,
+}
+
+/// Whose pages may ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// Everybody's.
+    All,
+    /// Those of the gateway's own origin, and of these (RFC 6454 section 6.2).
+    Some(Vec<String>),
+}
