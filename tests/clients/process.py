@@ -99,6 +99,13 @@ class Casgate(Process):
         return cls(folder, "run", "--json", file)
 
 
+def resident(process, field):
+    """A line of the kernel's account of a program's memory, in bytes."""
+    lines = Path(f"/proc/{process.child.pid}/status").read_text().splitlines()
+    (line,) = [line for line in lines if line.startswith(field + ":")]
+    return int(line.split()[1]) * 1024
+
+
 def casgate(*arguments):
     """Runs a subcommand that ends by itself."""
     command = [str(BINARY), *(str(argument) for argument in arguments)]

@@ -4,11 +4,11 @@ import hashlib
 import http.client
 import io
 import subprocess
-from pathlib import Path
 
 import pytest
 from caches import cache_route, issuers, token
 from contents import BLOCK, GIB, Content, stored_content
+from process import resident
 from s3 import route
 from web import request
 
@@ -20,13 +20,6 @@ UPLOAD_SIZE = 2 * GIB
 def stored(embedded):
     """The hexadecimal digest of an object in storage."""
     return stored_content(embedded, SIZE)
-
-
-def resident(gateway, field):
-    """A line of the kernel's account of the process, in bytes."""
-    lines = Path(f"/proc/{gateway.child.pid}/status").read_text().splitlines()
-    (line,) = [line for line in lines if line.startswith(field + ":")]
-    return int(line.split()[1]) * 1024
 
 
 def download(url, *options):

@@ -1,12 +1,13 @@
 """Half an hour of everything at once: whether every answer is right, and memory and descriptors stay.
 
 Downloads over HTTP/1 and HTTP/2, with TLS and without, streamed and redirected, whole, in part and
-given up; new tokens, bad tokens, missing objects, nonsense; clients that read slowly or say nothing;
-a renewed certificate and a reload every ten seconds.
+given up; files that are added and read as graphs of blocks; new tokens, bad tokens, missing objects,
+nonsense; clients that read slowly or say nothing; a renewed certificate and a reload every ten seconds.
 """
 
 import hashlib
 import http.client
+import json
 import os
 import random
 import re
@@ -44,9 +45,17 @@ def gateway(embedded, serve, folder_of_tls):
     (folder_of_tls / "secret").write_text(SECRET)
     tls = {"certificates": [{"certificate": str(certificate), "key": str(key)}]}
     auth = {"jwt": {"issuers": ["soak"], "read": "claims.scope == 'read'"}}
+    cids = {
+        "path": "/cids/",
+        "dialect": {"kubo": {}},
+        "bucket": "artifacts",
+        "layout": "{cid}",
+        "auth": {"jwt": {**auth["jwt"], "write": auth["jwt"]["read"]}},
+        "delivery": "stream",
+    }
     return serve(
         embedded,
-        [{**route(f"/{name}/", name), "auth": auth} for name in ("stream", "redirect")],
+        [*({**route(f"/{name}/", name), "auth": auth} for name in ("stream", "redirect")), cids],
         listen=[{"address": "127.0.0.1:0", "http2": True}, {"address": "127.0.0.1:0", "tls": tls}],
         issuers={"soak": {"iss": ISSUER["iss"], "audience": ["casgate"],
                           "keys": {"hs256": {"file": str(folder_of_tls / "secret")}}}},
@@ -69,7 +78,7 @@ class Mix:
         self.plain, self.tls = (plain.hostname, plain.port), (tls.hostname, tls.port)
         self.folder, self.ended, self.done, self.failures = folder, threading.Event(), 0, []
         self.kinds = [self.download] * 8 + [self.part, self.give_up, self.refused, self.nonsense,
-                                            self.silent, self.redirect, self.slow_reader]
+                                            self.silent, self.redirect, self.slow_reader, self.graph]
 
     def run(self):
         while not self.ended.is_set():
@@ -112,6 +121,20 @@ class Mix:
         connection = self.connect()
         answer = self.ask(connection, "redirect", content)
         assert (answer.status, answer.read()) == (302, b"")
+        connection.close()
+
+    def graph(self):
+        content, view = random.choice(CONTENTS), random.choice(("cat", "get"))
+        connection, headers = self.connect(), {"Authorization": f"Bearer {token()}"}
+        head = b'--soak\r\nContent-Disposition: form-data; name="file"\r\n\r\n'
+        form = {**headers, "Content-Type": "multipart/form-data; boundary=soak"}
+        connection.request("POST", "/cids/api/v0/add", head + content + b"\r\n--soak--\r\n", form)
+        answer = connection.getresponse()
+        added = json.loads(answer.read())
+        assert answer.status == 200, added
+        connection.request("POST", f"/cids/api/v0/{view}?arg={added['Hash']}", headers=headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read() == content) == (200, True)
         connection.close()
 
     def give_up(self):

@@ -45,3 +45,14 @@ install_npm_packages() { # folder, name@version ...
         touch "$folder/$package/installed"
     done
 }
+
+# Installs what a package.json names, unless it is there.
+install_npm_project() { # folder, package.json
+    if cmp -s "$2" "$1/installed.json"; then return 0; fi
+    install_packages node:nodejs npm:npm
+    rm -rf "${1:?}"
+    mkdir -p "$1"
+    cp "$2" "$1/package.json"
+    npm install --silent --ignore-scripts --no-audit --no-fund --prefix "$1" </dev/null
+    cp "$2" "$1/installed.json"
+}
