@@ -1,7 +1,7 @@
 //! Graphs of blocks (IPLD), in words no protocol owns.
 
 use crate::content::cid::Cid;
-use crate::graph::profile::Profile;
+use crate::graph::profile::{Profile, Version};
 use crate::reply::Visibility;
 
 pub use crate::graph::blocks::Scope;
@@ -18,6 +18,15 @@ pub struct GraphPath {
 }
 
 impl GraphPath {
+    /// The version in which the client wrote the root, and will look for what is below it.
+    #[must_use]
+    pub fn version(&self) -> Version {
+        match self.root_text.starts_with("Qm") {
+            true => Version::V0,
+            false => Version::V1,
+        }
+    }
+
     /// What that is called which the path leads to: its name there, or the root as it was written.
     #[must_use]
     pub fn name(&self) -> &str {

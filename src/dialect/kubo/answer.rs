@@ -70,10 +70,7 @@ struct Block<'a> {
 
 /// The size of a block. Whoever wrote its identifier in version 0 gets it back so.
 fn block_size(call: &GraphCall, graph: &GraphHead<'_>) -> Reply {
-    let version = match call.path.root_text.starts_with("Qm") {
-        true => CidVersion::V0,
-        false => CidVersion::V1,
-    };
+    let version = call.path.version();
     json(StatusCode::OK, &Block { key: &version.text(graph.cid), size: graph.size })
 }
 

@@ -80,6 +80,11 @@ fn etag(path: &GraphPath, view: View) -> String {
         View::Archive | View::Block | View::BlockSize | View::File { .. } => "raw",
     };
     let GraphPath { root, names, .. } = path;
+    // An archive names its blocks in the version of the request; a block has the same bytes in both.
+    let root = match view {
+        View::Blocks(_) => path.version().text(root),
+        View::Archive | View::Block | View::BlockSize | View::File { .. } => root.to_string(),
+    };
     if names.is_empty() {
         return format!("\"{root}.{scope}\"");
     }

@@ -6,8 +6,8 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use serde::Serialize;
 
-use super::answer;
 use super::request::{self, Command};
+use super::{answer, login};
 use super::{origins, settings::Settings};
 use crate::error::Kind;
 use crate::reply::{self, Reply};
@@ -32,7 +32,7 @@ pub(super) fn refuse(settings: &Settings, head: &Parts, kind: Kind, message: &st
         return reply::plain(status, "405 - Method Not Allowed");
     }
     if matches!(head.method, Method::GET | Method::HEAD) {
-        return match is_of_sign_in(head) {
+        return match login::is_meant(head) {
             true => document(status, text),
             false => of_gateway(head, kind, status, text),
         };
@@ -57,11 +57,6 @@ pub(super) fn refuse(settings: &Settings, head: &Parts, kind: Kind, message: &st
 
 fn document(status: StatusCode, text: &str) -> Reply {
     answer::json(status, &Refusal { error: text, message: text, code: 0, r#type: "error" })
-}
-
-fn is_of_sign_in(head: &Parts) -> bool {
-    let path = head.uri.path();
-    path.ends_with("/auth/login") || path.ends_with("/auth/nonce")
 }
 
 /// What is not there is not there at once: everything is at hand ("Path Gateway", `only-if-cached`).

@@ -34,7 +34,6 @@ use crate::gateway::GraphRead;
 use crate::graph::archive as tar;
 use crate::graph::blocks::Blocks;
 use crate::graph::node::InvalidNode;
-use crate::graph::profile::Version as CidVersion;
 use crate::reply::Visibility;
 use archive::{Car, Folder, Last};
 use blocks::{Reader, held_inline, inner, unserved};
@@ -170,10 +169,7 @@ impl Reader {
         scope: Scope,
     ) -> Result<Found, Error> {
         let Way { above, target } = way;
-        let version = match graph.path.root_text.starts_with("Qm") {
-            true => CidVersion::V0,
-            false => CidVersion::V1,
-        };
+        let version = graph.path.version();
         let header = archive::car_header(&graph.path.root, version);
         if target.codec() == Codec::Raw || !graph.with_body {
             let file = self.open_any_block(&target, graph.with_body).await?;
