@@ -14,6 +14,7 @@ mod route;
 mod state;
 mod tenant;
 mod text;
+mod uploads;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -42,6 +43,7 @@ pub use state::{
     State, Tokens,
 };
 pub use tenant::{Tenant, TenantStatus};
+pub use uploads::{Isolation, KeyLogin, NamespaceKey, Resumable, Shakenfist};
 
 /// The whole file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -98,10 +100,9 @@ impl Config {
     /// Reads the YAML text of a configuration file.
     ///
     /// # Errors
-    /// The text is not YAML, or a key outside of `buckets`, `issuers`, `tenants`, `state`, `tokens` and
-    /// `routes` is wrong.
-    /// Mistakes inside those are kept in their [`Section`], so that all of them are reported
-    /// together.
+    /// The text is not YAML, or a key outside of `buckets`, `issuers`, `tenants`, `state`, `tokens`
+    /// and `routes` is wrong. Mistakes inside those are kept in their [`Section`], so that all of
+    /// them are reported together.
     pub fn parse(yaml: &str) -> Result<Self, Misfit> {
         form::read(serde_yaml::Deserializer::from_str(yaml))
     }

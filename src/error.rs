@@ -15,6 +15,8 @@ use crate::state::Failure;
 /// [`Dialect::refuse`](crate::dialect::Dialect::refuse).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
+    /// Others changed what was to be changed, at the same time.
+    Conflict,
     /// The object is no longer the one that the token was made for.
     ContentChanged,
     /// The bytes we hold are not the bytes the client named.
@@ -41,7 +43,7 @@ pub enum Kind {
     MethodNotAllowed,
     /// No such content.
     NotFound,
-    /// Whether a use of a token was taken is not known, so nobody gets it.
+    /// Whether it was done is not known: a use of a token, which nobody gets then, or a change.
     OutcomeUnknown,
     /// The body is larger than may be uploaded.
     PayloadTooLarge,
@@ -79,7 +81,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order of declaration, which is the order of [`Kind::index`].
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
+        Self::Conflict,
         Self::ContentChanged,
         Self::ContentCorrupt,
         Self::CredentialExpired,
@@ -116,6 +119,7 @@ impl Kind {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Conflict => "conflict",
             Self::ContentChanged => "content_changed",
             Self::ContentCorrupt => "content_corrupt",
             Self::CredentialExpired => "credential_expired",
@@ -154,7 +158,8 @@ impl Kind {
     pub const fn is_of_known_caller(self) -> bool {
         matches!(
             self,
-            Self::Forbidden
+            Self::Conflict
+                | Self::Forbidden
                 | Self::PayloadTooLarge
                 | Self::StorageBusy
                 | Self::StorageFailed
@@ -177,6 +182,9 @@ impl Kind {
 /// Everything that ends a request early. `Display` and the source chain are for the log.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Others changed it at the same time; the text says what, for the log.
+    #[error("conflict: {0}")]
+    Conflict(&'static str),
     /// The content hashed to something else than its name.
     #[error("content does not match its digest: it hashes to {actual}")]
     ContentCorrupt {
@@ -287,6 +295,7 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
+            Self::Conflict(_) => Kind::Conflict,
             Self::ContentCorrupt { .. } => Kind::ContentCorrupt,
             Self::Credential { kind, .. }
             | Self::State { kind, .. }

@@ -31,6 +31,8 @@
 //! | [`graph`] | files and folders as graphs of blocks: what a CID may name that is not a file's own bytes |
 //! | [`bucket`] | addresses, credentials, signatures, what storage's answers mean, what is known |
 //! | [`quota`] | how many bytes a tenant may store |
+//! | [`upload`] | uploads in pieces: a register and segments, until they are an object |
+//! | [`catalog`] | artifacts, versions and blobs: documents in the bucket |
 //! | [`state`] | what replicas have to agree on: a register per key, in one of several stores |
 //! | [`transfer`] | the copy loop from storage to client, and uploads the other way |
 //! | [`reply`] | answers made here, and the headers all dialects share |
@@ -52,8 +54,8 @@
 //! - No header, path byte or framing of a client's request reaches storage: a request to storage is
 //!   built from nothing ([`bucket::Bucket::sign_read`], [`bucket::Bucket::sign_write`]). What a build
 //!   cache keeps beside an entry a dialect has read and found sound.
-//! - Nothing is written without a [`content::layout::WritableKey`], which only a grant to write opens;
-//!   and what an untrusted caller writes, nobody else's keys lead to.
+//! - Nothing is written without a [`content::layout::WritableKey`], which only a grant to write
+//!   opens; and what an untrusted caller writes, nobody else's keys lead to.
 //! - No signature of a wallet lets anybody in twice ([`gateway::nonces`]), and none is looked for in
 //!   the books whose signer is not the wallet, or has no storage.
 //! - No tenant adds more than its quota, however many replicas it sends to, and whatever becomes of
@@ -64,11 +66,18 @@
 //!   says: the last bytes are kept from storage until it is. Of a form, each file counts for itself,
 //!   and its blocks are objects; what leads to them, its root, is made when it came whole
 //!   ([`transfer::import`]).
+//! - No piece of an upload counts that the register does not name, and none is named before its bytes
+//!   are stored; no two writers add to the same end ([`upload`]). No multipart upload exists before
+//!   nothing can be added any more.
+//! - No upload is swept while the state store cannot be asked, or before it says that it is over
+//!   ([`upload::Engine::sweep`]).
+//! - No artifact names a blob that does not refer back to it, and no blob is deleted that anything
+//!   refers to ([`catalog`]). No namespace learns of another's blobs, unless the route says so.
 //! - No client gets as many bytes as `Content-Length` announced unless they hash to the digest, or
 //!   the route trusts storage's checksum, or the client asked for a part ([`transfer::copy`]).
-//! - No upload holds more than one part in memory, and one of known length no more than a read
-//!   buffer; memory for parts and for long questions is bounded for the whole process
-//!   ([`transfer::upload::Uploads`]).
+//! - No upload holds more than one part in memory (one in pieces, one segment), and one of known
+//!   length no more than a read buffer; memory for parts and for long questions is bounded for the
+//!   whole process ([`transfer::upload::Uploads`]).
 //! - No body that is sent is held in memory beyond one read buffer of 64 KiB, on HTTP/2 two, whatever
 //!   the content's size; content of at most that size is held whole while it is checked. Of a graph,
 //!   a few blocks are ([`transfer::graph`]).
@@ -125,12 +134,12 @@
 //!   written, and the one that completes the length is written only if the hash is right.
 //! - **Short writes wait for the next one, but never for storage** ([`edge::gathering`]): whoever
 //!   waits for storage looks at the client meanwhile, and a read sends what is held.
-//! - **Bodies of uploads are not part of the signature**: a hash of them would have to be known before
-//!   the first byte is sent. TLS protects them on their way, and where a content's name is a digest,
-//!   the last bytes wait for the hash.
-//! - **Storage is asked whether it wants a body** (`Expect: 100-continue`) before a client's is passed
-//!   on: a connection that died, credentials that ended, an entry that stays are found out while
-//!   everything can still be done again.
+//! - **Bodies of uploads are not part of the signature**: a hash of them would have to be known
+//!   before the first byte is sent. TLS protects them on their way, and where a content's name is a
+//!   digest, the last bytes wait for the hash.
+//! - **Storage is asked whether it wants a body** (`Expect: 100-continue`) before a client's is
+//!   passed on: a connection that died, credentials that ended, an entry that stays are found out
+//!   while everything can still be done again.
 //! - **Redirects do not go to entries with a tag**: a storage server cannot answer with
 //!   `x-artifact-tag`, and Turborepo takes a signed entry without for a miss
 //!   ([`dialect::Dialect::may_redirect`]).
@@ -140,19 +149,32 @@
 //! - **A multipart upload is ours if a layout makes its key** of a name that the dialect stores
 //!   ([`content::layout::Layout::makes`]): storage lists uploads with nothing but their keys, and
 //!   other programs may use the bucket too.
+//! - **An upload's name says when it began** ([`content::upload`]), since the end of a register is
+//!   part of its name, and a sweep finds by it what it need not ask about. The object of an upload
+//!   has the same name, so that completing it twice makes it once.
+//! - **Each segment has what all bytes up to its end hash to behind its own**: an upload can be cut
+//!   there without being read again, and the copy that makes it a part leaves that out.
+//! - **What is in a list of segments is not in the register**: it would be written again with each
+//!   piece.
+//! - **The UUID of an artifact follows from its name**: there is no index that would have to agree
+//!   with the documents. What is removed leaves a word, since storage deletes without looking.
+//! - **Digests of blobs are hints**: whoever follows one looks whether it is true.
+//! - **Keys of namespaces are stored as SHA-256**, not by a slow hash: they are random
+//!   ([`cli`] makes them), and whoever has none costs nothing.
 //! - **Requests are signed where they are sent** (`transfer::signing`), not where they are granted:
 //!   one that storage refuses for its signature is signed again, once, with newer credentials or by
 //!   storage's clock. What is granted is the [`content::layout::Key`].
 //! - **AWS's chain of credentials without its caches**: the SDK finds them, and builds its chain
 //!   anew for each answer, so that files are read again and an error is an error. The programs of
 //!   `credential_process` and SSO are left out: a gateway starts no programs and has no browser.
-//! - **Chunks are looked at before the library does** ([`edge::chunks`]): it takes an empty line for the
-//!   end of a body, and what it takes for whole is stored.
-//! - **A file is not its blocks**: a node has a key of its own, since the CID of a node is also that of
-//!   the file below it, which can be one object. A raw block is a file, and has one key with it.
-//! - **A file of one object is verified by importing it again**: its CID is no hash of its bytes, but it
-//!   follows from them and from how they were cut, which stands beside the object. Whoever changes
-//!   that changes the CID, so it need not be believed.
+//! - **Chunks are looked at before the library does** ([`edge::chunks`]): it takes an empty line
+//!   for the end of a body, and what it takes for whole is stored.
+//! - **A file is not its blocks**: a node has a key of its own, since the CID of a node is also
+//!   that of the file below it, which can be one object. A raw block is a file, and has one key
+//!   with it.
+//! - **A file of one object is verified by importing it again**: its CID is no hash of its bytes,
+//!   but it follows from them and from how they were cut, which stands beside the object. Whoever
+//!   changes that changes the CID, so it need not be believed.
 //! - **JWTs are parsed here, verified by a library.** The library's parser takes duplicate members
 //!   and unknown critical headers; its signatures are what it is good at.
 //! - **The embedded S3 server of `casgate dev`** is `s3s` with a store of our own instead of
@@ -164,6 +186,7 @@
 pub mod auth;
 mod backoff;
 pub mod bucket;
+pub mod catalog;
 pub mod cli;
 pub mod conditions;
 pub mod config;
@@ -181,3 +204,4 @@ pub mod state;
 pub mod telemetry;
 pub mod token;
 pub mod transfer;
+pub mod upload;

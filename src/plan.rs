@@ -18,6 +18,7 @@ mod sign_in;
 mod single_use;
 mod state;
 mod tenants;
+mod uploads;
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -27,7 +28,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::auth::{Issuer, Policy, Tenants, VerdictMemory, Wallets};
+use crate::auth::{Issuer, KeyLogins, Policy, Tenants, VerdictMemory, Wallets};
 use crate::bucket::Bucket;
 use crate::config::{Config, KuboAdd, Limits, Log, Shutdown, Timeouts};
 use crate::content::layout::Layout;
@@ -38,6 +39,7 @@ use crate::state::Store;
 use crate::telemetry::Metrics;
 use crate::telemetry::routes::RouteMetrics;
 use crate::token::{self, Keys};
+use crate::upload::Turns;
 pub use files::{Files, ReadFile, Stamp};
 pub use listeners::{Admission, HTTP2, Listener};
 pub use problems::Problem;
@@ -107,12 +109,18 @@ pub struct Route {
     pub upload_size: u64,
     /// Whether what was stored first stays.
     pub write_once: bool,
+    /// Whether documents are kept in the bucket that several may change, so that it has to be one
+    /// that keeps conditions
+    /// ([`Fitness::keeps_documents`](crate::bucket::fitness::Fitness::keeps_documents)).
+    pub needs_documents: bool,
     /// What single-use tokens need, where the dialect has them.
     pub single_use: Option<Box<SingleUse>>,
     /// What wallets need to sign in, where they may.
     pub sign_in: Option<Box<SignIn>>,
     /// What graphs of blocks need, where the dialect has them.
     pub graphs: Option<Box<Graphs>>,
+    /// What uploads in pieces need, where the dialect has them.
+    pub pieces: Option<Box<Pieces>>,
     /// What seals the tickets of [`Delivery::Ticket`], and what their URLs begin with.
     pub tickets: Option<Tickets>,
     /// This route's counters.
@@ -161,6 +169,32 @@ pub struct Allowance {
     pub upload: Duration,
 }
 
+/// What uploads in pieces need of a route.
+pub struct Pieces {
+    /// Where it is written down how far they are.
+    pub store: Arc<Store>,
+    /// The size of the parts of objects that are made of new ones, in bytes.
+    pub segment_bytes: u64,
+    /// What they become. None: objects, and nothing else.
+    pub catalog: Option<ArtifactCatalog>,
+    /// Which of them are being made objects.
+    pub turns: Turns,
+}
+
+/// Artifacts of a route.
+pub struct ArtifactCatalog {
+    /// Which of the bucket's catalogs.
+    pub name: String,
+    /// Whether namespaces know nothing of what others have.
+    pub isolated: bool,
+    /// The namespace that sees and changes what is of others.
+    pub system: Option<String>,
+    /// How many versions of a new artifact are kept.
+    pub max_versions: u32,
+    /// Tokens for keys. None: tokens come from elsewhere.
+    pub login: Option<KeyLogins>,
+}
+
 /// What wallets need to sign in.
 pub struct SignIn {
     /// Who may, and what for.
@@ -202,6 +236,21 @@ impl Route {
             let detail = match self.bucket.fitness.conditional_writes() {
                 None => "whether the bucket keeps what was written first is not known",
                 Some(_) => "the bucket does not keep what was written first",
+            };
+            return Err(Error::storage(Kind::StorageUnavailable, detail));
+        }
+        Ok(())
+    }
+
+    /// Passes where storage is known to do what documents on this route need.
+    ///
+    /// # Errors
+    /// [`Kind::StorageUnavailable`]: it is not known yet.
+    pub fn check_documents(&self) -> Result<(), Error> {
+        if self.needs_documents && !self.bucket.fitness.keeps_documents() {
+            let detail = match self.bucket.fitness.conditional_writes() {
+                None => "whether the bucket keeps documents is not known",
+                Some(_) => "the bucket does not keep documents",
             };
             return Err(Error::storage(Kind::StorageUnavailable, detail));
         }
@@ -305,7 +354,8 @@ impl Plan {
             metrics,
         };
         let routes = routes::compile(config.routes, &context, &mut problems);
-        let collections = routes.values().filter(|route| route.single_use.is_some());
+        let collections =
+            routes.values().filter(|route| route.single_use.is_some() || route.pieces.is_some());
         let collections = collections
             .map(|route| (route.path.trim_end_matches('/').to_owned(), Arc::clone(route)))
             .collect();

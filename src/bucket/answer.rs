@@ -102,7 +102,7 @@ fn is_about_us(code: &str) -> bool {
 
 /// The error code in a body; empty where there is none.
 #[must_use]
-pub(super) fn code(body: &[u8]) -> &str {
+pub(crate) fn code(body: &[u8]) -> &str {
     element(body, "Code").unwrap_or_default()
 }
 

@@ -35,6 +35,14 @@ impl Fitness {
         self.conditional_writes().is_some_and(|seen| seen.create.defect().is_none())
     }
 
+    /// Whether documents can be kept: of several writers that want to be the first, or the next, one
+    /// is.
+    #[must_use]
+    pub fn keeps_documents(&self) -> bool {
+        self.conditional_writes()
+            .is_some_and(|seen| seen.create.defect().is_none() && seen.replace.defect().is_none())
+    }
+
     /// The same where an object comes in parts.
     #[must_use]
     pub fn completes_once(&self) -> bool {

@@ -10,8 +10,10 @@ pub mod control;
 pub mod credentials;
 pub mod endpoint;
 pub mod fitness;
+pub mod list;
 pub mod memory;
 pub mod object;
+pub mod objects;
 pub mod sigv4;
 pub mod write;
 
@@ -132,7 +134,8 @@ impl<'a> Read<'a> {
 /// What is signed, whatever it is about.
 struct Ask<'a> {
     method: Method,
-    key: &'a Key,
+    /// Percent-encoded.
+    path: String,
     query: &'a CanonicalQuery,
     headers: &'a [(&'static str, &'a str)],
     payload: Payload,
@@ -203,7 +206,7 @@ impl Bucket {
         }
         let ask = Ask {
             method,
-            key: read.key,
+            path: self.path(read.key),
             query: &CanonicalQuery::default(),
             headers: &extra[..count],
             payload: Payload::Empty,
@@ -217,10 +220,9 @@ impl Bucket {
         credentials: &Credentials,
         now: SystemTime,
     ) -> Result<Signed, Error> {
-        let Ask { method, key, query, headers: extra, payload } = ask;
+        let Ask { method, path, query, headers: extra, payload } = ask;
         let time = self.clock.at(now);
         let host = self.endpoint.authority.as_str();
-        let path = self.path(key);
         let request =
             Request { method: method.as_str(), host, path: &path, query, headers: extra, payload };
         let signature = self.signer.sign(credentials, &request, time);

@@ -9,12 +9,13 @@ const CHECKSUM: HeaderName = HeaderName::from_static("x-amz-checksum-sha256");
 const CHECKSUM_TYPE: HeaderName = HeaderName::from_static("x-amz-checksum-type");
 
 /// The metadata of [`Annotations`], in the order of its fields.
-const ANNOTATIONS: [&str; 5] = [
+const ANNOTATIONS: [&str; 6] = [
     "x-amz-meta-artifact-tag",
     "x-amz-meta-artifact-duration",
     "x-amz-meta-artifact-sha",
     "x-amz-meta-artifact-dirty-hash",
     "x-amz-meta-unixfs",
+    "x-amz-meta-filename",
 ];
 
 /// What is kept beside an object. What a build cache says of an entry means nothing here: what comes
@@ -29,21 +30,24 @@ pub struct Annotations {
     pub sha: Option<HeaderValue>,
     /// What was not committed then.
     pub dirty_hash: Option<HeaderValue>,
-    /// How a graph is made of a file , as text.
+    /// How a graph is made of a file, as text.
     pub unixfs: Option<HeaderValue>,
+    /// The name to save it under, in the form of [`Filename::to_metadata`]. What is read of it is
+    /// [`ObjectHead::filename`].
+    pub filename: Option<HeaderValue>,
 }
 
 impl Annotations {
     fn read(headers: &HeaderMap) -> Self {
-        let [tag, duration, sha, dirty_hash, unixfs] =
+        let [tag, duration, sha, dirty_hash, unixfs, _] =
             ANNOTATIONS.map(|name| headers.get(name).cloned());
-        Self { tag, duration, sha, dirty_hash, unixfs }
+        Self { tag, duration, sha, dirty_hash, unixfs, filename: None }
     }
 
     /// As the metadata of an object: names and values.
     pub fn metadata(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let Self { tag, duration, sha, dirty_hash, unixfs } = self;
-        let values = [tag, duration, sha, dirty_hash, unixfs];
+        let Self { tag, duration, sha, dirty_hash, unixfs, filename } = self;
+        let values = [tag, duration, sha, dirty_hash, unixfs, filename];
         let texts = values.map(|value| value.as_ref().and_then(|value| value.to_str().ok()));
         ANNOTATIONS.into_iter().zip(texts).filter_map(|(name, text)| Some((name, text?)))
     }
@@ -111,6 +115,7 @@ impl ObjectHead {
                 sha: self.annotations.sha.and_then(copy),
                 dirty_hash: self.annotations.dirty_hash.and_then(copy),
                 unixfs: self.annotations.unixfs.and_then(copy),
+                filename: self.annotations.filename.and_then(copy),
             },
             ..self
         }

@@ -8,8 +8,10 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, header};
 use memchr::memmem;
 
+use super::control::conditional::TagForm;
 use super::credentials::Credentials;
 use super::object::Annotations;
+use super::objects::Expected;
 use super::sigv4::{self, CanonicalQuery, Payload};
 use super::{Ask, Bucket, Signed, answer};
 use crate::config::ForbiddenMeans;
@@ -63,6 +65,16 @@ pub enum Step<'a> {
         digest: Option<&'a Sha256Digest>,
         /// Whether an object that is there stays.
         once: bool,
+    },
+    /// PutObject of a document, if what is there is as expected. Not to be sent a second time once
+    /// storage may have its body: what was written the first time would be in the way.
+    PutIf {
+        /// The length of the body in bytes.
+        length: u64,
+        /// What has to be there.
+        expected: Expected<'a>,
+        /// How the bucket wants entity tags.
+        tags: TagForm,
     },
     /// CreateMultipartUpload.
     Create {
@@ -129,6 +141,7 @@ impl Step<'_> {
             Step::Copy { .. } => Some("CopyObjectResult"),
             Step::CopyPart { .. } => Some("CopyPartResult"),
             Step::Put { .. }
+            | Step::PutIf { .. }
             | Step::Create { .. }
             | Step::Part { .. }
             | Step::Abort { .. }
@@ -142,7 +155,7 @@ impl Step<'_> {
 pub enum Written {
     /// It was done.
     Stored,
-    /// An object was there, and stays.
+    /// Something else was there than was to be, and stays.
     AlreadyThere,
 }
 
@@ -211,8 +224,17 @@ pub fn part_list(parts: &[Part]) -> String {
 /// for it.
 pub fn judge(step: &Step<'_>, status: StatusCode, document: &[u8]) -> Result<Written, Error> {
     let code = answer::code(document);
-    let once = matches!(step, Step::Put { once: true, .. } | Step::Complete { once: true, .. });
-    if once && (status == StatusCode::PRECONDITION_FAILED || code == "PreconditionFailed") {
+    let is_conditional = matches!(
+        step,
+        Step::Put { once: true, .. } | Step::PutIf { .. } | Step::Complete { once: true, .. }
+    );
+    if is_conditional && (status == StatusCode::PRECONDITION_FAILED || code == "PreconditionFailed")
+    {
+        return Ok(Written::AlreadyThere);
+    }
+    // What was to be replaced is gone (AWS, "Conditional writes").
+    let replaces = matches!(step, Step::PutIf { expected: Expected::As(_), .. });
+    if replaces && status == StatusCode::NOT_FOUND && code != "NoSuchBucket" {
         return Ok(Written::AlreadyThere);
     }
     if status.is_success() && code.is_empty() {
@@ -236,6 +258,10 @@ pub fn judge(step: &Step<'_>, status: StatusCode, document: &[u8]) -> Result<Wri
             Error::storage(Kind::StorageBusy, detail)
         }
         Error::NotFound(detail) => Error::storage(Kind::StorageFailed, detail),
+        // The source of a copy is shorter than that.
+        Error::RangeNotSatisfiable { .. } => {
+            Error::storage(Kind::StorageFailed, format!("storage answered 416 {code}"))
+        }
         error => error,
     })
 }
@@ -264,6 +290,14 @@ impl Bucket {
                     headers.push(("x-amz-checksum-sha256", &checksum));
                 }
                 headers.extend(once.then_some(("if-none-match", "*")));
+                (Method::PUT, CanonicalQuery::default(), Some(*length))
+            }
+            Step::PutIf { length, expected, tags } => {
+                headers.push(("content-type", CONTENT_TYPE));
+                headers.push(match expected {
+                    Expected::Absent => ("if-none-match", "*"),
+                    Expected::As(tag) => ("if-match", tags.of(tag.as_str()?)),
+                });
                 (Method::PUT, CanonicalQuery::default(), Some(*length))
             }
             Step::Create { annotations } => {
@@ -306,8 +340,8 @@ impl Bucket {
             None | Some(0) => Payload::Empty,
             Some(_) => Payload::Unsigned,
         };
-        let key = write.key.key();
-        let ask = Ask { method, key, query: &query, headers: &headers, payload };
+        let path = self.path(write.key.key());
+        let ask = Ask { method, path, query: &query, headers: &headers, payload };
         let mut signed = self.sign(ask, credentials, now)?;
         if let Some(length) = length {
             signed.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));

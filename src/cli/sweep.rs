@@ -1,5 +1,7 @@
 //! Multipart uploads and staged files that a process left behind, found and ended in the background.
 
+mod books;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -30,6 +32,7 @@ pub(super) fn keep_swept(plan: &Arc<Plan>, tasks: &mut JoinSet<()>) {
     for bucket in buckets.into_values() {
         tasks.spawn(keep_bucket_swept(Arc::clone(plan), Arc::clone(bucket)));
     }
+    books::keep_swept(plan, tasks);
 }
 
 async fn keep_bucket_swept(plan: Arc<Plan>, bucket: Arc<Bucket>) {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::kubo::Kubo;
 use super::text::{DurationText, SizeText};
+use super::uploads::{Resumable, Shakenfist};
 
 /// One mount point.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -69,8 +70,14 @@ pub enum Dialect {
     Nx(NoSettings),
     /// Single-use download links.
     Onetime(Onetime),
+    /// Resumable uploads, as the IETF has them.
+    Resumable(Resumable),
     /// sccache's WebDAV storage.
     Sccache(NoSettings),
+    /// Shaken Fist's artifacts and blobs.
+    Shakenfist(Box<Shakenfist>),
+    /// Resumable uploads by tus.
+    Tus(Resumable),
     /// Vercel's Remote Cache, as Turborepo uses it.
     Turborepo(Turborepo),
 }
@@ -84,8 +91,8 @@ pub struct NoSettings {}
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Onetime {
-    /// The key of an object that is ordered by its path, with `{key}`, and optionally `{tenant}`. None:
-    /// nothing is ordered so.
+    /// The key of an object that is ordered by its path, with `{key}`, and optionally `{tenant}`.
+    /// None: nothing is ordered so.
     pub keys: Option<String>,
     /// How long a token is good for whose order does not say.
     #[serde(with = "DurationText")]
@@ -182,8 +189,8 @@ pub enum Delivery {
     Redirect,
     /// Through the gateway, verified.
     Stream,
-    /// Redirects to the gateway itself, which carry a ticket for half a minute instead of the caller's
-    /// token.
+    /// Redirects to the gateway itself, which carry a ticket for half a minute instead of the
+    /// caller's token.
     Ticket,
     /// By size: small content through the gateway, the rest by redirect.
     Auto(AutoDelivery),

@@ -4,9 +4,13 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
 
 /// The longest name handed to a client, in bytes: what common file systems take.
 const FILENAME_BYTES_MAX: usize = 255;
+
+/// The most bytes of text in an encoded word, which has 12 bytes around their Base64.
+const WORD_BYTES_MAX: usize = 45;
 
 /// A file name without directories, control characters or direction overrides; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +28,17 @@ impl Filename {
             Some(decoded) => Self::sanitize(&decoded),
             None => Self::sanitize(text),
         }
+    }
+
+    /// The value of `x-amz-meta-filename` that [`Filename::from_metadata`] reads back: ASCII as it
+    /// is, anything else as encoded words of RFC 2047, each of whole characters and at most 75
+    /// bytes (section 2). Header values outside of ASCII have no one form in S3.
+    #[must_use]
+    pub fn to_metadata(&self) -> HeaderValue {
+        let plain = self.0.is_ascii() && decode_encoded_words(&self.0).is_none();
+        let value = if plain { self.0.clone() } else { encode_words(&self.0) };
+        // A name has no control characters, and Base64 none at all.
+        HeaderValue::try_from(value).unwrap_or_else(|_| HeaderValue::from_static("download"))
     }
 
     /// Keeps the last path segment and drops what could mislead: control characters, and the
@@ -86,6 +101,23 @@ impl Filename {
 fn is_misleading(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Text as RFC 2047 encoded words in UTF-8, with a space between them.
+fn encode_words(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len() * 2);
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (word, more) = rest.split_at(rest.floor_char_boundary(WORD_BYTES_MAX));
+        if !encoded.is_empty() {
+            encoded.push(' ');
+        }
+        encoded.push_str("=?UTF-8?B?");
+        STANDARD.encode_string(word, &mut encoded);
+        encoded.push_str("?=");
+        rest = more;
+    }
+    encoded
 }
 
 /// Decodes text made of RFC 2047 encoded words in UTF-8, with white space between them. None for
@@ -178,6 +210,41 @@ mod tests {
             assert_eq!(Filename::from_metadata(text.as_bytes()), None, "{text:?}");
         }
         assert_eq!(Filename::from_metadata(b"\xff\xfe"), None);
+    }
+
+    #[test]
+    fn every_name_is_read_back_from_its_metadata() {
+        let pieces =
+            ["a", "日本", "é", " ", "=?", "?=", "UTF-8?B?", "+", "🦀", "_", ".x", "\u{300}"];
+        let mut state = 1_u64;
+        for _ in 0..5000 {
+            let mut text = String::new();
+            for _ in 0..1 + state % 60 {
+                // Knuth's MMIX generator, whose high bits are the better ones.
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                text.push_str(pieces[(state >> 33) as usize % pieces.len()]);
+            }
+            let Some(name) = Filename::sanitize(&text) else { continue };
+            let metadata = name.to_metadata();
+            let value = metadata.to_str().unwrap();
+            assert_eq!(Filename::from_metadata(value.as_bytes()), Some(name), "{text:?} {value:?}");
+            if value.starts_with("=?") && !text.is_ascii() {
+                assert!(value.split(' ').all(|word| word.len() <= 75), "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn metadata_is_ascii() {
+        for (name, expected) in [
+            ("sbom.json", "sbom.json"),
+            ("a b.txt", "a b.txt"),
+            ("naïve.txt", "=?UTF-8?B?bmHDr3ZlLnR4dA==?="),
+            // What looks like an encoded word would be read as one.
+            ("=?UTF-8?Q?a?=", "=?UTF-8?B?PT9VVEYtOD9RP2E/PQ==?="),
+        ] {
+            assert_eq!(Filename::sanitize(name).unwrap().to_metadata(), expected);
+        }
     }
 
     #[test]

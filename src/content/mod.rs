@@ -3,10 +3,12 @@
 
 pub mod cid;
 pub mod digest;
+pub mod digests;
 pub mod entry;
 pub mod filename;
 pub mod layout;
 pub mod path;
+pub mod upload;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,6 +17,7 @@ use cid::Cid;
 use digest::Sha256Digest;
 use entry::Entry;
 use path::ObjectPath;
+use upload::UploadId;
 
 /// The parsed name of bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +30,8 @@ pub enum ContentId {
     Entry(Entry),
     /// Whatever is at a path.
     Path(ObjectPath),
+    /// What an upload became, and what its bytes hash to, where that is known.
+    Upload(UploadId, Option<Sha256Digest>),
 }
 
 impl ContentId {
@@ -51,6 +56,7 @@ impl ContentId {
             Self::Cid(cid) => cid.digest(),
             Self::Entry(entry) => entry.digest(),
             Self::Path(_) => None,
+            Self::Upload(_, digest) => digest.as_ref(),
         }
     }
 
@@ -61,6 +67,7 @@ impl ContentId {
             Self::Cid(cid) => out.push_str(cid.as_str()),
             Self::Entry(entry) => out.push_str(entry.name()),
             Self::Path(path) => out.push_str(path.as_str()),
+            Self::Upload(id, _) => out.push_str(&id.to_string()),
         }
     }
 
@@ -72,6 +79,7 @@ impl ContentId {
             Self::Cid(cid) => Cow::Borrowed(cid.as_str()),
             Self::Entry(entry) => Cow::Borrowed(last_segment(entry.name())),
             Self::Path(path) => Cow::Borrowed(last_segment(path.as_str())),
+            Self::Upload(id, _) => Cow::Owned(id.to_string()),
         }
     }
 }
@@ -87,6 +95,7 @@ impl fmt::Display for ContentId {
             Self::Cid(cid) => cid.fmt(formatter),
             Self::Entry(entry) => formatter.write_str(entry.name()),
             Self::Path(path) => path.fmt(formatter),
+            Self::Upload(id, _) => id.fmt(formatter),
         }
     }
 }

@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 use serde::Serialize;
 
-use super::{Body, Call, Dialect, Outcome, unasked};
+use super::{Body, Call, Dialect, Outcome, UploadHead, unasked};
 use crate::auth::{AskedTenant, Carriage};
 use crate::bucket::object::ObjectHead;
 use crate::content::ContentId;
@@ -85,6 +85,10 @@ impl Dialect for Chainloop {
         None
     }
 
+    fn interim(&self, _: &UploadHead<'_>) -> Option<Reply> {
+        None
+    }
+
     fn answer(&self, head: &Parts, call: &Call, outcome: &Outcome<'_>) -> Reply {
         let (Call::Download(content) | Call::Describe(content)) = call else {
             return unasked(self, head);
@@ -111,6 +115,10 @@ impl Dialect for Chainloop {
             | Outcome::Challenge(_)
             | Outcome::ChainNotSupported
             | Outcome::SignedIn { .. }
+            | Outcome::Upload(_)
+            | Outcome::Catalog(_)
+            | Outcome::LoggedIn { .. }
+            | Outcome::Greeting
             | Outcome::Preflight
             | Outcome::Stored
             | Outcome::Token(_) => unasked(self, head),
@@ -211,7 +219,8 @@ fn refusal(kind: Kind, message: &str) -> (StatusCode, &'static str, &str) {
         | Kind::StateUnavailable
         | Kind::TokenExpired
         | Kind::TokenRevoked
-        | Kind::TokenSpent => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "server error"),
+        | Kind::TokenSpent
+        | Kind::Conflict => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL", "server error"),
         Kind::InvalidRequest => (StatusCode::BAD_REQUEST, "invalid", message),
         // Not a 401: a client would throw away a token that is good.
         Kind::IssuerUnavailable => (

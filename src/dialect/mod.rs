@@ -7,12 +7,19 @@
 #![deny(clippy::wildcard_enum_match_arm)]
 
 pub mod build_cache;
+mod catalog;
 pub mod chainloop;
+mod field;
 mod graph;
 pub mod kubo;
 pub mod onetime;
+mod origins;
+pub mod resumable;
+pub mod shakenfist;
 mod single_use;
 pub mod turborepo;
+pub mod tus;
+mod upload;
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -25,8 +32,13 @@ use crate::content::ContentId;
 use crate::error::{Error, Kind};
 use crate::reply::{Portion, Reply, Visibility};
 
+pub use catalog::{AllOf, CatalogCall, CatalogOutcome, KeyLogin, Publication, PublicationSource};
 pub use graph::{GraphCall, GraphHead, GraphPath, ImportOrder, Imported, Scope, SignIn, View};
+pub use origins::Origins;
 pub use single_use::{Offer, Order, TokenAction, TokenCall, TokenOutcome, TokenStatus};
+pub use upload::{
+    Completes, LENGTH_DIFFERS, NewUpload, PieceOrder, UploadCall, UploadHead, UploadOutcome,
+};
 
 /// What a client asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +48,7 @@ pub enum Call {
     /// The same without the bytes (HEAD).
     Describe(ContentId),
     /// To store the request's body, with what is to be kept beside it (PUT).
-    Store(ContentId, Annotations),
+    Store(ContentId, Box<Annotations>),
     /// Which of these there are.
     Find(Vec<ContentId>),
     /// Something of a graph of blocks.
@@ -53,6 +65,15 @@ pub enum Call {
     SignIn(Box<SignIn>),
     /// Something to sign for the wallet with this address; everybody may ask.
     Challenge(String),
+    /// Something about an upload that comes in pieces.
+    Upload(Box<UploadCall>),
+    /// Something of a catalog of artifacts.
+    Catalog(Box<CatalogCall>),
+    /// A token for a key, which is in the body, and None until that was read; everybody may ask, and
+    /// what counts is the key.
+    Login(Option<Box<KeyLogin>>),
+    /// What the gateway offers; everybody may ask.
+    Greeting,
     /// What may be asked (OPTIONS); everybody may ask that.
     Preflight,
 }
@@ -144,6 +165,19 @@ pub enum Outcome<'a> {
     ChainNotSupported,
     /// What to sign, for [`Call::Challenge`].
     Challenge(&'a Challenge),
+    /// What became of a [`Call::Upload`].
+    Upload(UploadOutcome<'a>),
+    /// What became of a [`Call::Catalog`].
+    Catalog(CatalogOutcome<'a>),
+    /// The token for a key, for [`Call::Login`].
+    LoggedIn {
+        /// The token. It is a credential, and never logged.
+        token: &'a str,
+        /// How long it is good for.
+        life: Duration,
+    },
+    /// What the gateway offers, for [`Call::Greeting`].
+    Greeting,
     /// Anything may be asked, for [`Call::Preflight`].
     Preflight,
 }
@@ -191,6 +225,10 @@ pub trait Dialect: Send + Sync + 'static {
 
     /// The answer to a call.
     fn answer(&self, head: &Parts, call: &Call, outcome: &Outcome<'_>) -> Reply;
+
+    /// What is said of an upload that has just begun, before its first piece has come (1xx); for
+    /// calls that hear it ([`NewUpload::hears_interim`]). None: nothing.
+    fn interim(&self, head: &UploadHead<'_>) -> Option<Reply>;
 
     /// The refusal of a request. `message` may be shown to the client; it can be empty.
     fn refuse(&self, head: &Parts, kind: Kind, message: &str) -> Reply;

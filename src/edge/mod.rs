@@ -24,6 +24,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::dialect::Outcome;
 use crate::error::Error;
+use crate::gateway::work::Work;
 use crate::gateway::{self, Asker, Decision, Import, Question, Redemption, Upload, Verdict};
 use crate::plan::{Plan, Route};
 use crate::reply::Reply;
@@ -33,6 +34,8 @@ use crate::transfer::client::{Client, Gone};
 use crate::transfer::download::{self, Undelivered};
 use crate::transfer::graph;
 use crate::transfer::import;
+use crate::transfer::objects::BucketObjects;
+use crate::transfer::pieces;
 use crate::transfer::redeem::{self, Turnstile};
 use crate::transfer::storage::StorageClient;
 use crate::transfer::upload::{self, Uploads};
@@ -185,6 +188,8 @@ async fn carry_out(
             }
         }
         Verdict::Import(import) => Box::pin(take_import(client, serving, head, *import)).await,
+        Verdict::Append(work) => Box::pin(take_piece(client, serving, head, *work)).await,
+        Verdict::Work(work) => Box::pin(do_work(client, serving, head, *work)).await,
         Verdict::Question(question) => {
             Box::pin(take_question(client, serving, head, *question)).await
         }
@@ -235,6 +240,29 @@ async fn take_import(
         }
         Err(undelivered) => explain(client, head, route, undelivered).await,
     }
+}
+
+async fn take_piece(client: &mut Client, serving: &Serving, head: &Parts, work: Work) -> Ending {
+    let Serving { storage, uploads, .. } = serving;
+    match pieces::receive(client, storage, uploads, head, &work).await {
+        Ok((answer, refusal)) => reply(client, answer, refusal).await,
+        Err(undelivered) => explain(client, head, &work.route, undelivered).await,
+    }
+}
+
+async fn do_work(client: &mut Client, serving: &Serving, head: &Parts, work: Work) -> Ending {
+    let _room = match pieces::room_for(&serving.uploads, &work).await {
+        Ok(room) => room,
+        Err(error) => return explain(client, head, &work.route, error.into()).await,
+    };
+    let objects = BucketObjects::new(serving.storage.clone(), Arc::clone(&work.route.bucket));
+    let verdict = tokio::select! {
+        biased;
+        verdict = gateway::work::answer(&work, &objects, head, SystemTime::now) => verdict,
+        gone = client.gone() => return Ending::Gone(gone),
+    };
+    // Work leads to no other.
+    carry_out(client, serving, head, verdict).await
 }
 
 async fn take_question(

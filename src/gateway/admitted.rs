@@ -7,13 +7,14 @@ use futures_util::future::join_all;
 use http::header;
 use http::request::Parts;
 
+use super::work::Work;
 use super::{Download, Storage, Upload, Verdict, graph, issue};
 use crate::auth::{Grant, Namespace, TICKET, Tenant};
 use crate::bucket::object::ObjectHead;
 use crate::conditions::{self, Precondition, Range};
 use crate::content::ContentId;
 use crate::content::layout::Key;
-use crate::dialect::{Call, Outcome, TokenOutcome};
+use crate::dialect::{Call, NewUpload, Outcome, TokenOutcome, UploadCall};
 use crate::error::Error;
 use crate::plan::{Delivery, Route, Tickets};
 use crate::reply::{self, Portion, Visibility};
@@ -76,10 +77,33 @@ impl Admitted<'_> {
                 Ok(self.reply(&Outcome::Token(TokenOutcome::Issued { token, expires })))
             }
             Call::Preflight => Ok(self.reply(&Outcome::Preflight)),
-            Call::Issue(None) | Call::Token(_) | Call::SignIn(_) | Call::Challenge(_) => {
-                Err(Error::Internal("a call that is not answered here".into()))
+            Call::Upload(asked) => {
+                let has_body = matches!(
+                    &**asked,
+                    UploadCall::Append(..) | UploadCall::Begin(NewUpload { first: Some(_), .. })
+                );
+                self.route.check_uploads()?;
+                self.route.check_documents()?;
+                let work = Box::new(self.into_work());
+                Ok(if has_body { Verdict::Append(work) } else { Verdict::Work(work) })
             }
+            Call::Catalog(_) => {
+                self.route.check_uploads()?;
+                self.route.check_documents()?;
+                Ok(Verdict::Work(Box::new(self.into_work())))
+            }
+            Call::Issue(None)
+            | Call::Token(_)
+            | Call::SignIn(_)
+            | Call::Challenge(_)
+            | Call::Login(_)
+            | Call::Greeting => Err(Error::Internal("a call that is not answered here".into())),
         }
+    }
+
+    fn into_work(self) -> Work {
+        let Self { route, call, grant, .. } = self;
+        Work { route: Arc::clone(route), grant, call }
     }
 
     async fn read(self, storage: &impl Storage, content: &ContentId) -> Result<Verdict, Error> {
@@ -227,8 +251,15 @@ impl Admitted<'_> {
         let range = etag.map_or(Range::Whole, |etag| conditions::range(&self.head.headers, etag));
         let visibility = self.visibility();
         let places = self.route.layout.places(&self.grant, content)?;
-        let (route, call) = (Arc::clone(self.route), self.call);
-        Ok(Verdict::Download(Box::new(Download { route, places, call, range, visibility })))
+        let (route, call, content) = (Arc::clone(self.route), self.call, None);
+        Ok(Verdict::Download(Box::new(Download {
+            route,
+            places,
+            call,
+            content,
+            range,
+            visibility,
+        })))
     }
 
     async fn redirect(

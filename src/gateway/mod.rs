@@ -10,6 +10,7 @@ mod issue;
 pub mod nonces;
 mod sign_in;
 mod single_use;
+pub mod work;
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -21,6 +22,7 @@ use crate::auth::{self, Grant, Tenant};
 use crate::bucket::Bucket;
 use crate::bucket::object::ObjectHead;
 use crate::conditions::{ByteRange, Range};
+use crate::content::ContentId;
 use crate::content::layout::{Key, Places, WritableKey};
 use crate::dialect::{Body, Call, Outcome, Topic};
 use crate::error::Error;
@@ -29,6 +31,7 @@ use crate::reply::{self, Reply, Visibility};
 use crate::token::ledger::ResumeTag;
 use crate::token::{DownloadToken, TokenId};
 use admitted::Admitted;
+use work::Work;
 
 pub use issue::mint;
 pub use single_use::check_unchanged;
@@ -84,6 +87,10 @@ pub enum Verdict {
     Graph(Box<GraphRead>),
     /// The files of a form, to storage.
     Import(Box<Import>),
+    /// A piece of an upload, to storage.
+    Append(Box<Work>),
+    /// Something that is written down in the bucket and in the state store; see [`work::answer`].
+    Work(Box<Work>),
     /// First the body is to be read; see [`answer_question`].
     Question(Box<Question>),
 }
@@ -96,6 +103,8 @@ pub struct Download {
     pub places: Places,
     /// What the client asked for.
     pub call: Call,
+    /// The content, where the call does not name it.
+    pub content: Option<ContentId>,
     /// The part of it.
     pub range: Range,
     /// Who may cache it.
@@ -154,14 +163,15 @@ pub struct Import {
     pub call: Call,
 }
 
-/// A call that was granted, a part of which is in the request's body.
+/// A call that was granted, or that everybody may ask, a part of which is in the request's body.
 pub struct Question {
     /// The route it was granted on.
     pub route: Arc<Route>,
     /// The longest body, in bytes.
     pub body_max: usize,
     call: Call,
-    grant: Grant,
+    /// None: everybody may ask.
+    grant: Option<Grant>,
 }
 
 /// Answers a request, or says which bytes to send. Never fails: a failure is a refusal in the
@@ -191,12 +201,13 @@ pub async fn answer_question(
     now: SystemTime,
 ) -> Verdict {
     let Question { route, call, grant, .. } = question;
-    let answered = match route.dialect.complete(call, body) {
-        Ok(call) => {
+    let answered = match (route.dialect.complete(call, body), grant) {
+        (Ok(call), Some(grant)) => {
             let delivery = route.delivery;
             Admitted { route: &route, head, call, grant, delivery, now }.answer(storage).await
         }
-        Err(error) => Err(error),
+        (Ok(call), None) => sign_in::by_key(&route, head, &call, now),
+        (Err(error), _) => Err(error),
     };
     verdict_or_refusal(answered, &route, head)
 }
@@ -218,6 +229,13 @@ async fn admit(
     let call = dialect.parse(head, rest)?;
     if call == Call::Preflight {
         return Ok(Verdict::Reply(dialect.answer(head, &call, &Outcome::Preflight)));
+    }
+    if call == Call::Greeting {
+        return Ok(Verdict::Reply(dialect.answer(head, &call, &Outcome::Greeting)));
+    }
+    if let (Call::Login(None), Body::Small(body_max)) = (&call, dialect.body(&call)) {
+        let (route, grant) = (Arc::clone(route), None);
+        return Ok(Verdict::Question(Box::new(Question { route, body_max, call, grant })));
     }
     if let Call::Token(asked) = &call {
         let request = single_use::Asked { route, head, call: &call, now };
@@ -248,7 +266,7 @@ async fn admit(
         route.tenants.check(grant.tenant())?;
     }
     if let Body::Small(body_max) = dialect.body(&call) {
-        let route = Arc::clone(route);
+        let (route, grant) = (Arc::clone(route), Some(grant));
         return Ok(Verdict::Question(Box::new(Question { route, body_max, call, grant })));
     }
     Admitted { route, head, call, grant, delivery, now }.answer(storage).await
@@ -279,9 +297,15 @@ const fn concerns_content(call: &Call) -> bool {
         | Call::Graph(_)
         | Call::Import(_)
         | Call::Issue(_)
+        | Call::Upload(_)
+        | Call::Catalog(_)
         | Call::Token(_) => true,
         Call::About(topic) => matches!(topic, Topic::Folder | Topic::NewFolder | Topic::Report),
-        Call::Preflight | Call::SignIn(_) | Call::Challenge(_) => false,
+        Call::Preflight
+        | Call::Greeting
+        | Call::Login(_)
+        | Call::SignIn(_)
+        | Call::Challenge(_) => false,
     }
 }
 

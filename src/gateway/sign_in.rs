@@ -6,7 +6,7 @@ use http::request::Parts;
 
 use super::Verdict;
 use super::nonces::{Nonces, Unusable};
-use crate::auth::{Asked, Denied};
+use crate::auth::{Asked, Denied, KeyToken};
 use crate::dialect::{self, Call, Outcome};
 use crate::error::{Error, Kind};
 use crate::plan::{Route, SignIn};
@@ -46,6 +46,26 @@ pub(super) async fn answer(
         },
         _ => Err(none()),
     }
+}
+
+/// Answers a [`Call::Login`].
+pub(super) fn by_key(
+    route: &Route,
+    head: &Parts,
+    call: &Call,
+    now: SystemTime,
+) -> Result<Verdict, Error> {
+    let Call::Login(Some(login)) = call else {
+        return Err(Error::Internal("a question of everybody that nobody answers".into()));
+    };
+    let none = || Error::NotFound("there are no tokens for keys here".into());
+    let catalog = route.pieces.as_ref().and_then(|pieces| pieces.catalog.as_ref());
+    let logins = catalog.and_then(|catalog| catalog.login.as_ref()).ok_or_else(none)?;
+    let KeyToken { jwt, life, key_name } = logins.token(&login.namespace, &login.key, now)?;
+    let (namespace, route_path) = (&login.namespace, &route.path);
+    tracing::info!(namespace, key = key_name, route = route_path, "a key was shown");
+    let outcome = Outcome::LoggedIn { token: &jwt, life };
+    Ok(Verdict::Reply(route.dialect.answer(head, call, &outcome)))
 }
 
 /// Why there are no tokens.

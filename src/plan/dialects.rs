@@ -2,12 +2,15 @@
 
 use super::Problems;
 use crate::config;
-use crate::dialect::Dialect;
 use crate::dialect::build_cache::{BuildCache, Preset};
 use crate::dialect::chainloop::{Chainloop, Login};
-use crate::dialect::kubo::{Kubo, Origins, Settings};
+use crate::dialect::kubo::{Kubo, Settings};
 use crate::dialect::onetime::Onetime;
+use crate::dialect::resumable::Resumable;
+use crate::dialect::shakenfist::Shakenfist;
 use crate::dialect::turborepo::Turborepo;
+use crate::dialect::tus::Tus;
+use crate::dialect::{Dialect, Origins};
 
 /// Whether tags of artifacts may be in objects of their own.
 pub(super) const fn has_legacy_tags(dialect: &config::Dialect) -> bool {
@@ -15,12 +18,17 @@ pub(super) const fn has_legacy_tags(dialect: &config::Dialect) -> bool {
 }
 
 /// Whether the dialect's clients may be sent elsewhere. Bazel's takes a redirect for a failure
-/// (`HttpDownloadHandler`), a URL of storage would be good for more than one use, and what graphs make
-/// of a file is in no bucket.
+/// (`HttpDownloadHandler`), a URL of storage would be good for more than one use, and what graphs
+/// make of a file is in no bucket.
 pub(super) const fn follows_redirects(dialect: &config::Dialect) -> bool {
     !matches!(
         dialect,
-        config::Dialect::Bazel(_) | config::Dialect::Kubo(_) | config::Dialect::Onetime(_)
+        config::Dialect::Bazel(_)
+            | config::Dialect::Kubo(_)
+            | config::Dialect::Onetime(_)
+            | config::Dialect::Resumable(_)
+            | config::Dialect::Shakenfist(_)
+            | config::Dialect::Tus(_)
     )
 }
 
@@ -35,10 +43,16 @@ pub(super) const fn takes_uploads(dialect: &config::Dialect) -> bool {
     !matches!(dialect, config::Dialect::Chainloop(_) | config::Dialect::Onetime(_))
 }
 
-/// Compiles a dialect with its settings.
+/// Whether the dialect keeps documents in the bucket that several may change.
+pub(super) const fn needs_documents(dialect: &config::Dialect) -> bool {
+    matches!(dialect, config::Dialect::Shakenfist(_))
+}
+
+/// Compiles a dialect with its settings. An upload has at most `size_max` bytes.
 pub(super) fn compile(
     at: &str,
     path: &str,
+    size_max: u64,
     dialect: config::Dialect,
     public_origin: Option<&str>,
     problems: &mut Problems,
@@ -62,6 +76,20 @@ pub(super) fn compile(
         config::Dialect::Kubo(settings) => {
             kubo(&format!("{at}.dialect.kubo"), *settings, public_origin, problems)
         }
+        config::Dialect::Resumable(settings) => {
+            let at = format!("{at}.dialect.resumable.origins");
+            let origins = origins(&at, settings.origins, problems)?;
+            Some(Box::new(Resumable { base: base(path, public_origin), origins, size_max }))
+        }
+        config::Dialect::Shakenfist(settings) => Some(Box::new(Shakenfist {
+            base: base(path, public_origin),
+            has_login: settings.login.is_some(),
+        })),
+        config::Dialect::Tus(settings) => {
+            let origins =
+                origins(&format!("{at}.dialect.tus.origins"), settings.origins, problems)?;
+            Some(Box::new(Tus { base: base(path, public_origin), origins, size_max }))
+        }
         // Its one setting is the gateway's to heed.
         config::Dialect::Turborepo(_) => Some(Box::new(Turborepo)),
     }
@@ -73,21 +101,7 @@ fn kubo(
     public_origin: Option<&str>,
     problems: &mut Problems,
 ) -> Option<Box<dyn Dialect>> {
-    let is_origin = |text: &str| {
-        let origin = crate::bucket::endpoint::Origin::parse(text);
-        origin.is_ok() && !text.ends_with('/')
-    };
-    for (index, origin) in settings.origins.iter().enumerate() {
-        if origin != "*" && !is_origin(origin) {
-            let message = "an origin is http(s)://host[:port], without a path; or *";
-            problems.add(&format!("{at}.origins[{index}]"), message);
-            return None;
-        }
-    }
-    let origins = match settings.origins.iter().any(|origin| origin == "*") {
-        true => Origins::All,
-        false => Origins::Some(settings.origins),
-    };
+    let origins = origins(&format!("{at}.origins"), settings.origins, problems)?;
     Some(Box::new(Kubo::new(Settings {
         archives: settings.body == config::KuboBody::Tar,
         legacy_errors: settings.errors == config::KuboErrors::Legacy,
@@ -95,6 +109,30 @@ fn kubo(
         own_origin: public_origin.map(ToOwned::to_owned),
         signs_in: settings.login.is_some(),
     })))
+}
+
+/// Where clients find what is below a route, as far as that is known.
+fn base(path: &str, public_origin: Option<&str>) -> String {
+    [public_origin.unwrap_or_default(), path].concat()
+}
+
+/// Whose pages may ask.
+fn origins(at: &str, origins: Vec<String>, problems: &mut Problems) -> Option<Origins> {
+    let is_origin = |text: &str| {
+        let origin = crate::bucket::endpoint::Origin::parse(text);
+        origin.is_ok() && !text.ends_with('/')
+    };
+    for (index, origin) in origins.iter().enumerate() {
+        if origin != "*" && !is_origin(origin) {
+            let message = "an origin is http(s)://host[:port], without a path; or *";
+            problems.add(&format!("{at}[{index}]"), message);
+            return None;
+        }
+    }
+    Some(match origins.iter().any(|origin| origin == "*") {
+        true => Origins::All,
+        false => Origins::Some(origins),
+    })
 }
 
 fn chainloop(

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::sections::{Compiled, unknown};
-use super::{Delivery, Problems, Route, dialects, graphs, sign_in, single_use};
+use super::{Delivery, Problems, Route, dialects, graphs, sign_in, single_use, uploads as pieces};
 use crate::auth::{Issuer, Policy, Rule, Rules, Tenants, VerdictMemory};
 use crate::bucket::{Bucket, write};
 use crate::config::{self, Limits, Section, Timeouts};
@@ -70,12 +70,14 @@ fn one(
     let tickets = single_use::tickets(at, &route, context, problems);
     let graphs = graphs::compile(at, &route, context, problems);
     let sign_in = sign_in::compile(at, &route, context, problems);
+    let pieces = pieces::compile(at, &route, context, problems);
     let policy = policy(at, route.auth, context, problems);
     let legacy_tags = dialects::has_legacy_tags(&route.dialect);
     let follows_redirects = dialects::follows_redirects(&route.dialect);
+    let needs_documents = dialects::needs_documents(&route.dialect);
     let names_vary = dialects::has_names_of_any_length(&route.dialect);
-    let dialect =
-        dialects::compile(at, &route.path, route.dialect, context.public_origin, problems);
+    let (size_max, origin) = (route.upload_size.as_u64(), context.public_origin);
+    let dialect = dialects::compile(at, &route.path, size_max, route.dialect, origin, problems);
     let delivery = match route.delivery {
         config::Delivery::Redirect => Delivery::Redirect,
         config::Delivery::Stream => Delivery::Stream,
@@ -110,6 +112,7 @@ fn one(
     let (single_use, tickets, graphs) = (single_use?, tickets?, graphs?);
     let sign_in = sign_in?;
     uploads?;
+    let pieces = pieces?;
     let metrics = context.metrics.route(&route.path, dialect.name());
     Some(Route {
         path: route.path,
@@ -125,9 +128,11 @@ fn one(
         legacy_tags,
         upload_size: route.upload_size.as_u64(),
         write_once: route.write_once,
+        needs_documents,
         single_use,
         sign_in,
         graphs,
+        pieces,
         tickets,
         metrics,
     })

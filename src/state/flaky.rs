@@ -59,6 +59,12 @@ impl Flaky {
         self.fates.lock().unwrap().push_back(fate);
     }
 
+    /// From now on, writes and questions are fine.
+    pub(crate) fn heal(&self) {
+        self.fates.lock().unwrap().clear();
+        *self.is_unreadable.lock().unwrap() = false;
+    }
+
     /// Does what was late.
     pub(crate) async fn settle(&self) {
         let late = std::mem::take(&mut *self.late.lock().unwrap());

@@ -12,6 +12,7 @@ pub(super) struct RoutesMetrics {
     sent_bytes: IntCounterVec,
     received_bytes: IntCounterVec,
     uploads: IntCounterVec,
+    pieces: IntCounterVec,
     single_use: IntCounterVec,
     verification: IntCounterVec,
 }
@@ -32,6 +33,8 @@ pub struct RouteMetrics {
     pub stored: IntCounter,
     /// Uploads that did not, as there was one that stays.
     pub kept: IntCounter,
+    /// Uploads in pieces.
+    pub pieces: PieceMetrics,
     /// Bodies whose hash was the digest.
     pub verified: IntCounter,
     /// Bodies whose hash was not.
@@ -54,6 +57,26 @@ pub struct RouteMetrics {
     pub superseded: IntCounter,
     /// Single-use tokens taken back.
     pub revoked: IntCounter,
+}
+
+/// What happens to uploads in pieces.
+pub struct PieceMetrics {
+    /// Uploads that began.
+    pub begun: IntCounter,
+    /// Pieces that count.
+    pub appended: IntCounter,
+    /// Pieces of which a part counts.
+    pub cut: IntCounter,
+    /// Uploads that were made shorter.
+    pub truncated: IntCounter,
+    /// Uploads that their clients dropped.
+    pub dropped: IntCounter,
+    /// What was refused as the upload was not as its client took it to be.
+    pub elsewhere: IntCounter,
+    /// What was refused as others changed the upload at the same time.
+    pub raced: IntCounter,
+    /// Pieces that did not hash to what was said.
+    pub mismatched: IntCounter,
 }
 
 impl RouteMetrics {
@@ -97,6 +120,14 @@ impl RoutesMetrics {
                 "Uploads by what became of them: stored, or kept (the object that was there stays)",
                 &["route", "result"],
             ),
+            pieces: counters(
+                registry,
+                "casgate_upload_pieces_total",
+                "Uploads in pieces: begun, appended, cut (a part of a piece counts), truncated, \
+                 dropped, elsewhere (refused, as the client takes it to be elsewhere), raced (refused, \
+                 as others changed it), mismatched (refused for its hash)",
+                &["route", "event"],
+            ),
             single_use: counters(
                 registry,
                 "casgate_single_use_total",
@@ -119,6 +150,7 @@ impl RoutesMetrics {
     pub(super) fn route(&self, route: &str, dialect: &str) -> RouteMetrics {
         let requests = |kind: &str| self.requests.with_label_values(&[route, dialect, kind]);
         let single_use = |event: &str| self.single_use.with_label_values(&[route, event]);
+        let piece = |event: &str| self.pieces.with_label_values(&[route, event]);
         let verification = |result: &str| self.verification.with_label_values(&[route, result]);
         RouteMetrics {
             answered: requests("ok"),
@@ -129,6 +161,16 @@ impl RoutesMetrics {
             received_bytes: self.received_bytes.with_label_values(&[route]),
             stored: self.uploads.with_label_values(&[route, "stored"]),
             kept: self.uploads.with_label_values(&[route, "kept"]),
+            pieces: PieceMetrics {
+                begun: piece("begun"),
+                appended: piece("appended"),
+                cut: piece("cut"),
+                truncated: piece("truncated"),
+                dropped: piece("dropped"),
+                elsewhere: piece("elsewhere"),
+                raced: piece("raced"),
+                mismatched: piece("mismatched"),
+            },
             verified: verification("verified"),
             mismatched: verification("mismatched"),
             partial: verification("partial"),

@@ -11,6 +11,7 @@ pub(super) struct StorageMetrics {
     answers: IntCounterVec,
     retries: IntCounterVec,
     multipart: IntCounterVec,
+    swept: IntCounterVec,
 }
 
 /// The metrics of one bucket, looked up once.
@@ -32,6 +33,10 @@ pub struct BucketMetrics {
     pub multipart_aborted: IntCounter,
     /// Multipart uploads that somebody left behind, ended by the sweep.
     pub multipart_swept: IntCounter,
+    /// Uploads in pieces that were over, and were deleted.
+    pub uploads_swept: IntCounter,
+    /// Blobs that no artifact referred to, and that were deleted.
+    pub blobs_swept: IntCounter,
     ok: IntCounter,
     partial: IntCounter,
     answers: IntCounterVec,
@@ -71,6 +76,12 @@ impl StorageMetrics {
                 "Requests sent again because a reused connection was dead",
                 &["bucket"],
             ),
+            swept: counters(
+                registry,
+                "casgate_swept_total",
+                "What was deleted since it was over: uploads (in pieces) and blobs (of no artifact)",
+                &["bucket", "what"],
+            ),
             multipart: counters(
                 registry,
                 "casgate_multipart_uploads_total",
@@ -94,6 +105,8 @@ impl StorageMetrics {
             multipart_begun: multipart("begun"),
             multipart_aborted: multipart("aborted"),
             multipart_swept: multipart("swept"),
+            uploads_swept: self.swept.with_label_values(&[bucket, "uploads"]),
+            blobs_swept: self.swept.with_label_values(&[bucket, "blobs"]),
             ok: answers("200"),
             partial: answers("206"),
             answers: self.answers.clone(),

@@ -28,6 +28,8 @@ pub struct Body<'c> {
     /// How long the client is waited for from now on. Bytes earn more of it, but never more than the
     /// grace: what came in a burst is no reason to hold memory for hours after it.
     patience: Duration,
+    /// Since when it is waited for, while it is.
+    waiting_since: Option<Instant>,
     /// What was read and not taken.
     ahead: Bytes,
     asked_for: bool,
@@ -36,8 +38,8 @@ pub struct Body<'c> {
 impl<'c> Body<'c> {
     /// The body of the request that the client has sent the head of.
     pub fn new(client: &'c mut Client, pace: Pace) -> Self {
-        let (received, ahead, asked_for) = Default::default();
-        Self { client, pace, received, patience: pace.grace, ahead, asked_for }
+        let (received, ahead, asked_for, waiting_since) = Default::default();
+        Self { client, pace, received, patience: pace.grace, waiting_since, ahead, asked_for }
     }
 
     /// Tells a client that waits for it to send the body (RFC 9110 section 10.1.1).
@@ -59,9 +61,9 @@ impl<'c> Body<'c> {
             return Ok(Some(std::mem::take(&mut self.ahead)));
         }
         loop {
-            let began = Instant::now();
+            self.waiting_since = Some(Instant::now());
             let read = timeout(self.patience, self.client.read_body()).await;
-            self.patience = self.patience.saturating_sub(began.elapsed());
+            self.note_wait();
             let read = read.map_err(|_| Gone::new("it sends too little for too long"))??;
             let Some(bytes) = read else { return Ok(None) };
             let length = bytes.len() as u64;
@@ -95,6 +97,28 @@ impl<'c> Body<'c> {
             }
         }
         Ok(false)
+    }
+
+    /// The same for as long as `limit`. None: it takes longer, and the buffer holds what came so far.
+    ///
+    /// # Errors
+    /// As [`Body::chunk`].
+    pub async fn fill_within(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        length: usize,
+        limit: Duration,
+    ) -> Result<Option<bool>, Undelivered> {
+        let filled = timeout(limit, self.fill(buffer, length)).await;
+        self.note_wait();
+        filled.map_or(Ok(None), |filled| filled.map(Some))
+    }
+
+    /// Takes what was waited off the patience with the client.
+    fn note_wait(&mut self) {
+        if let Some(since) = self.waiting_since.take() {
+            self.patience = self.patience.saturating_sub(since.elapsed());
+        }
     }
 
     /// Reads the end, which has to come now.

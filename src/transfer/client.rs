@@ -147,6 +147,12 @@ impl Client {
             || headers.contains_key(header::TRANSFER_ENCODING)
     }
 
+    /// Whether it speaks HTTP/1.0, where a body may be announced by nothing.
+    #[must_use]
+    pub fn is_http10(&self) -> bool {
+        self.session.req_header().version == Version::HTTP_10
+    }
+
     /// The length of the request's body, where the request says it.
     #[must_use]
     pub fn body_length(&mut self) -> Option<u64> {
@@ -192,6 +198,35 @@ impl Client {
         let written = timeout(self.write_timeout, self.session.write_continue_response()).await;
         written.map_err(|_| Gone::new("it did not take the word to go on in time"))??;
         // Pingora takes it for an answer that does not wait for the body, and would close.
+        self.session.set_keepalive(keepalive);
+        Ok(())
+    }
+
+    /// Sends an interim answer (RFC 9110 section 15.2) before the body is read, where the connection
+    /// can carry one: HTTP/1.0 cannot, and Pingora sends none over HTTP/2. Whoever waits to be asked
+    /// for the body is asked first: Pingora says nothing of that any more afterwards.
+    ///
+    /// # Errors
+    /// The client left.
+    pub async fn write_interim(&mut self, interim: Reply) -> Result<(), Gone> {
+        let head = self.session.req_header();
+        if self.session.is_http2() || head.version == Version::HTTP_10 {
+            return Ok(());
+        }
+        self.write_continue().await?;
+        let keepalive = self.session.get_keepalive();
+        let (parts, _) = interim.into_parts();
+        let mut head = ResponseHeader::build(parts.status, Some(parts.headers.len()))?;
+        if parts.status.canonical_reason().is_none() {
+            head.set_reason_phrase(Some("Upload Resumption Supported"))?;
+        }
+        for (name, value) in &parts.headers {
+            head.append_header(name, value)?;
+        }
+        let written =
+            timeout(self.write_timeout, self.session.write_response_header(Box::new(head)));
+        written.await.map_err(|_| Gone::new("it did not take an interim answer in time"))??;
+        // As after the word to go on.
         self.session.set_keepalive(keepalive);
         Ok(())
     }

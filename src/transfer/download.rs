@@ -57,9 +57,10 @@ pub async fn deliver(
     head: &Parts,
     download: Download,
 ) -> Result<(), Undelivered> {
-    let Download { route, places, call, range, visibility } = download;
-    let (Call::Download(content) | Call::Describe(content)) = &call else {
-        return Err(Error::Internal("a download without a content".into()).into());
+    let Download { route, places, call, content, range, visibility } = download;
+    let content = match (&call, &content) {
+        (_, Some(content)) | (Call::Download(content) | Call::Describe(content), None) => content,
+        _ => return Err(Error::Internal("a download without a content".into()).into()),
     };
     let asked = match range {
         Range::Part(part) => Some(part.to_header()),
@@ -71,6 +72,13 @@ pub async fn deliver(
         gone = client.gone() => return Err(Undelivered::Gone(gone)),
     };
     let (object, portion, answer) = found;
+    if portion == Portion::Whole
+        && let (Range::Part(_), Call::Catalog(_)) = (range, &call)
+    {
+        // Its clients are told by nothing that it is not the part that they asked for.
+        let detail = "storage answered the whole instead of a part";
+        return Err(Error::storage(Kind::StorageFailed, detail).into());
+    }
     let (mut check, counter) = choose_check(&route, content.digest(), &object, portion);
     let outcome = Outcome::Object { object: &object, portion, visibility };
     let reply = route.dialect.answer(head, &call, &outcome);

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use http::StatusCode;
+
 use super::answer::Answer;
 use super::storage::StorageClient;
 use super::upload::{judge, read_judged};
@@ -22,6 +24,42 @@ pub(super) struct Multipart {
     target: Option<Target>,
     parts: Vec<Part>,
     once: bool,
+}
+
+/// What became of a part.
+pub(super) enum Attempt {
+    /// Storage has it.
+    Done(Part),
+    /// It does not, as far as is known.
+    Failed {
+        /// Why.
+        error: Error,
+        /// Whether it may be otherwise a moment later.
+        may_pass: bool,
+    },
+}
+
+impl Attempt {
+    fn of(part: Result<Part, Error>, status: StatusCode) -> Self {
+        match part {
+            Ok(part) => Self::Done(part),
+            Err(error) => {
+                // A copy that failed late is a success by its status.
+                let may_pass = status.is_success()
+                    || status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED
+                    || status == StatusCode::TOO_MANY_REQUESTS
+                    || status == StatusCode::REQUEST_TIMEOUT;
+                Self::Failed { error, may_pass }
+            }
+        }
+    }
+
+    fn into_result(self) -> Result<Part, Error> {
+        match self {
+            Self::Done(part) => Ok(part),
+            Self::Failed { error, .. } => Err(error),
+        }
+    }
 }
 
 /// What is uploaded to.
@@ -57,31 +95,64 @@ impl Multipart {
     /// Stores bytes of another object, the first and the last, as the next part. They do not pass
     /// through here.
     pub(super) async fn add_copy(&mut self, source: &Key, range: (u64, u64)) -> Result<(), Error> {
-        let target = self.target()?;
-        let number = self.parts.len() as u64 + 1;
-        let step = Step::CopyPart { upload: &target.upload, number, source, range };
-        let storage = target.storage.copying(range.1 - range.0 + 1);
-        let write = Write { key: &target.key, step };
-        let answer = storage.send_write(&target.bucket, &write, &[]).await?;
-        let (_, document) = read_judged(&step, answer).await?;
-        self.parts.push(Part::read_copy(number, &document)?);
+        let part = self.copy(self.parts.len() as u64 + 1, source, range).await.into_result()?;
+        self.parts.push(part);
         Ok(())
     }
 
     /// Stores the next part. All but the last have the same size.
     pub(super) async fn add(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let target = self.target()?;
         let number = self.parts.len() as u64 + 1;
         if number > PARTS_MAX {
             let limit = PARTS_MAX * bytes.len() as u64;
             return Err(Error::PayloadTooLarge { limit });
         }
-        let step = Step::Part { upload: &target.upload, number, length: bytes.len() as u64 };
-        let answer = target.send(step, bytes).await?;
-        let part = Part::read(number, answer.headers());
-        judge(&step, answer).await?;
-        self.parts.push(part?);
+        let part = self.put(number, bytes).await.into_result()?;
+        self.parts.push(part);
         Ok(())
+    }
+
+    /// Takes parts that were made by their numbers, all of them in order.
+    pub(super) fn take(&mut self, parts: Vec<Part>) {
+        self.parts = parts;
+    }
+
+    /// Makes the part of this number of bytes of another object, the first and the last. Other parts
+    /// may be made meanwhile.
+    pub(super) async fn copy(&self, number: u64, source: &Key, range: (u64, u64)) -> Attempt {
+        let target = match self.target() {
+            Ok(target) => target,
+            Err(error) => return Attempt::Failed { error, may_pass: false },
+        };
+        let step = Step::CopyPart { upload: &target.upload, number, source, range };
+        let storage = target.storage.copying(range.1 - range.0 + 1);
+        let write = Write { key: &target.key, step };
+        match storage.send_write(&target.bucket, &write, &[]).await {
+            Ok(answer) => {
+                let status = answer.status();
+                let copied = read_judged(&step, answer).await;
+                let part = copied.and_then(|(_, document)| Part::read_copy(number, &document));
+                Attempt::of(part, status)
+            }
+            Err(error) => Attempt::Failed { error, may_pass: true },
+        }
+    }
+
+    /// Makes the part of this number of these bytes. Other parts may be made meanwhile.
+    pub(super) async fn put(&self, number: u64, bytes: &[u8]) -> Attempt {
+        let target = match self.target() {
+            Ok(target) => target,
+            Err(error) => return Attempt::Failed { error, may_pass: false },
+        };
+        let step = Step::Part { upload: &target.upload, number, length: bytes.len() as u64 };
+        match target.send(step, bytes).await {
+            Ok(answer) => {
+                let (status, part) = (answer.status(), Part::read(number, answer.headers()));
+                let stored = judge(&step, answer).await;
+                Attempt::of(stored.and(part), status)
+            }
+            Err(error) => Attempt::Failed { error, may_pass: true },
+        }
     }
 
     /// Makes the parts an object. Whatever storage says, nothing else is left of the upload.

@@ -8,6 +8,7 @@ use http::{HeaderValue, StatusCode};
 use super::answer::Answer;
 use super::storage::{Body, Exchange, StorageClient};
 use crate::bucket::credentials::Credentials;
+use crate::bucket::list::List;
 use crate::bucket::object::ObjectHead;
 use crate::bucket::write::Write;
 use crate::bucket::{Bucket, Read, Signed, answer};
@@ -23,6 +24,7 @@ const TAG_BYTES_MAX: usize = 1024;
 pub(super) enum Ask<'a> {
     Read(&'a Read<'a>),
     Write(&'a Write<'a>),
+    List(&'a List<'a>),
 }
 
 impl Ask<'_> {
@@ -125,6 +127,7 @@ async fn sign(
     let mut signed = match ask {
         Ask::Read(read) => bucket.sign_read(read, &credentials, now)?,
         Ask::Write(write) => bucket.sign_write(write, &credentials, now)?,
+        Ask::List(list) => bucket.sign_list(list, &credentials, now)?,
     };
     if matches!(body, Body::Later) {
         signed.expect_continue();

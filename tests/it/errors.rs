@@ -16,6 +16,7 @@ use crate::support::gateway::{STREAM, Settings, compile};
 fn example(kind: Kind) -> Error {
     const SECRET: &str = "for the log only";
     match kind {
+        Kind::Conflict => Error::Conflict(SECRET),
         Kind::ContentChanged
         | Kind::IdempotencyMismatch
         | Kind::Prefetch
@@ -150,12 +151,44 @@ fn onetime_with_uniform_404() {
     check_with("onetime_uniform_404", settings, &["POST", "DELETE"]);
 }
 
+const PIECES: Settings<'static> = Settings {
+    auth: "{ jwt: { issuers: [tests], read: 'true', write: 'true' } }",
+    layout: "{hash}",
+    state: true,
+    ..STREAM
+};
+
+#[test]
+fn resumable() {
+    let settings = Settings { dialect: "resumable", ..PIECES };
+    check_with("resumable", settings, &["PATCH"]);
+}
+
 #[test]
 fn sccache() {
     check("sccache", &["PUT"]);
 }
 
+const SHAKENFIST: Settings<'static> = Settings {
+    dialect: "shakenfist",
+    auth: "{ jwt: { issuers: [tests], tenant: claims.namespace, read: 'true', write: 'true' } }",
+    layout: "{tenant}/{hash}",
+    state: true,
+    ..STREAM
+};
+
+#[test]
+fn shakenfist() {
+    let piece = "POST upload/01a2b3c4-d5e6-7f01-8a23-456789abcdef";
+    check_with("shakenfist", SHAKENFIST, &["POST auth", piece, "POST artifacts/upload/a"]);
+}
+
 #[test]
 fn turborepo() {
     check("turborepo", &[]);
+}
+
+#[test]
+fn tus() {
+    check_with("tus", Settings { dialect: "tus", ..PIECES }, &["HEAD", "PATCH"]);
 }

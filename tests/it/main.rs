@@ -17,7 +17,10 @@
 //! | [`imports`] | Does storage have all of a form's files, by the names that Kubo gives them? |
 //! | [`keys`] | Are keys fetched safely, and tokens judged rightly while they change? |
 //! | [`layers`] | Do the modules depend on one another only as they should? |
+//! | [`objects`] | Does storage do with objects what the gateway's own books need of it? |
 //! | [`once`] | Does the first upload of an entry stay, and is only promised what storage keeps? |
+//! | [`pieces`] | Do uploads in pieces and artifacts keep what clients were told of them? |
+//! | [`put_get`] | Do `casgate put` and `casgate get` bring the right bytes, whatever the gateway does? |
 //! | [`reload`] | Does a changed configuration take effect, and nothing else happen? |
 //! | [`s3s_fs`] | Do signatures and keys hold on a server that is not ours? |
 //! | [`support`] | Servers that misbehave, the gateway in this process or its own, raw clients. |
@@ -45,7 +48,9 @@ mod http2;
 mod imports;
 mod keys;
 mod layers;
+mod objects;
 mod once;
+mod pieces;
 mod reload;
 mod s3s_fs;
 mod support;

@@ -39,14 +39,15 @@ const LAYOUTS: [&str; 12] = [
     "emoji-🦀/{hex}",
 ];
 
-struct Server {
-    endpoint: String,
+/// A server with the bucket of the tests. It ends when dropped.
+pub(crate) struct Server {
+    pub(crate) endpoint: String,
     running: JoinHandle<std::io::Result<()>>,
     _folder: TempDir,
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("artifacts")).unwrap();
         let mut builder = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());

@@ -1,4 +1,5 @@
 use super::*;
+use crate::bucket::objects::Tag;
 
 #[test]
 fn an_upload_has_the_name_that_storage_gave_it() {
@@ -25,20 +26,24 @@ fn parts_are_listed_with_the_tags_that_storage_gave() {
     assert!(Part::read(1, &HeaderMap::new()).is_err());
 }
 
+const NOTHING: &Annotations = &Annotations {
+    tag: None,
+    duration: None,
+    sha: None,
+    dirty_hash: None,
+    unixfs: None,
+    filename: None,
+};
+
 #[test]
 fn answers_to_writes() {
     let upload = &UploadId("u".into());
-    let put = |once| Step::Put {
-        length: 1,
-        annotations: const {
-            &Annotations { tag: None, duration: None, sha: None, dirty_hash: None, unixfs: None }
-        },
-        digest: None,
-        once,
-    };
+    let put = |once| Step::Put { length: 1, annotations: NOTHING, digest: None, once };
     let source = &Key::of_sealed("staged".into()).unwrap();
     let copy = Step::Copy { source, annotations: &Annotations::default() };
     let copy_part = Step::CopyPart { upload, number: 1, source, range: (0, 1) };
+    let tag = &Tag(HeaderValue::from_static("\"1\""));
+    let put_if = |expected| Step::PutIf { length: 1, expected, tags: TagForm::Quoted };
     let complete = |once| Step::Complete { upload, length: 1, once };
     for (step, status, code, expected) in [
         (put(false), 200, "", Ok(Written::Stored)),
@@ -51,6 +56,13 @@ fn answers_to_writes() {
         (put(false), 404, "NoSuchBucket", Err(Kind::StorageFailed)),
         (put(false), 503, "SlowDown", Err(Kind::StorageBusy)),
         (put(false), 408, "RequestTimeout", Err(Kind::StorageTimeout)),
+        (put_if(Expected::Absent), 200, "", Ok(Written::Stored)),
+        (put_if(Expected::Absent), 412, "PreconditionFailed", Ok(Written::AlreadyThere)),
+        (put_if(Expected::As(tag)), 412, "", Ok(Written::AlreadyThere)),
+        (put_if(Expected::As(tag)), 404, "NoSuchKey", Ok(Written::AlreadyThere)),
+        (put_if(Expected::As(tag)), 404, "NoSuchBucket", Err(Kind::StorageFailed)),
+        (put_if(Expected::Absent), 404, "NoSuchKey", Err(Kind::StorageFailed)),
+        (put_if(Expected::As(tag)), 409, "ConditionalRequestConflict", Err(Kind::StorageBusy)),
         (complete(false), 200, "InternalError", Err(Kind::StorageFailed)),
         (complete(false), 200, "SlowDown", Err(Kind::StorageBusy)),
         (complete(true), 200, "PreconditionFailed", Ok(Written::AlreadyThere)),
@@ -64,6 +76,7 @@ fn answers_to_writes() {
         (copy, 404, "NoSuchKey", Err(Kind::StorageFailed)),
         (copy_part, 200, "", Err(Kind::StorageFailed)),
         (copy_part, 200, "InternalError", Err(Kind::StorageFailed)),
+        (copy_part, 416, "InvalidRange", Err(Kind::StorageFailed)),
     ] {
         let document = match code {
             "" => "<Result/>".to_owned(),

@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use serde_json::json;
 
 use super::folder::Folder;
-use super::{BUCKET, REGION, jwt};
+use super::{BUCKET, REGION, TENANT, jwt};
+use crate::content::digest::Sha256Digest;
 
 /// The keys of Chainloop's artifacts.
 pub(super) const LAYOUT: &str = "{tenant}/sha256:{hex}";
@@ -22,11 +23,18 @@ pub(super) const KUBO_PATH: &str = "/";
 /// The same with tar archives.
 pub(super) const KUBO_TAR_PATH: &str = "/tar/";
 
+/// Where Shaken Fist's clients find their server.
+pub(super) const SHAKENFIST_PATH: &str = "/sf/";
+
+/// Where uploads go by tus, and as the IETF has them.
+pub(super) const TUS_PATH: &str = "/files/";
+pub(super) const RESUMABLE_PATH: &str = "/uploads/";
+
 /// Files and blocks that have CIDs.
 const KUBO_LAYOUT: &str = "{tenant}/cid/{cid}";
 
 /// Path, dialect, layout and delivery of every route.
-const ROUTES: [(&str, &str, &str, &str); 12] = [
+const ROUTES: [(&str, &str, &str, &str); 15] = [
     ("/download/", "chainloop", LAYOUT, "redirect"),
     (STREAM_PATH, "chainloop", LAYOUT, "stream"),
     ("/ticket/download/", "chainloop", LAYOUT, "ticket"),
@@ -39,6 +47,9 @@ const ROUTES: [(&str, &str, &str, &str); 12] = [
     ("/sccache/", "sccache", "{tenant}/sccache/{hash}", "stream"),
     (KUBO_PATH, "kubo", KUBO_LAYOUT, "stream"),
     (KUBO_TAR_PATH, "kubo", KUBO_LAYOUT, "stream"),
+    (SHAKENFIST_PATH, "shakenfist", "{tenant}/blobs/{key}", "stream"),
+    (TUS_PATH, "tus", "{tenant}/files/{key}", "stream"),
+    (RESUMABLE_PATH, "resumable", "{tenant}/files/{key}", "stream"),
 ];
 
 /// The text of the file.
@@ -77,21 +88,42 @@ shutdown: {{ delay: 0s, drain: 20s }}
         state = file("state.redb"),
         issuer = jwt::ISSUER,
         audience = jwt::AUDIENCE,
-        routes = ROUTES.map(route).concat(),
+        routes = ROUTES.map(|it| route(folder, it)).concat(),
     )
 }
 
-fn route((path, dialect, layout, delivery): (&str, &str, &str, &str)) -> String {
+fn route(folder: &Folder, (path, dialect, layout, delivery): (&str, &str, &str, &str)) -> String {
     let settings = match (dialect, path) {
         ("onetime", _) => "keys: '{tenant}/{key}'".to_owned(),
         ("kubo", KUBO_TAR_PATH) => format!("body: tar, digests: '{LAYOUT}'"),
         ("kubo", _) => format!("digests: '{LAYOUT}'"),
+        ("shakenfist", _) => format!(
+            "catalog: demo, login: {{ issuer: demo, keys: \
+             [{{ namespace: {TENANT}, name: demo, sha256: {} }}] }}",
+            Sha256Digest::of(folder.shakenfist_key().as_bytes()),
+        ),
+        ("tus" | "resumable", _) => "origins: ['*']".to_owned(),
         _ => String::new(),
     };
+    let rules = match dialect {
+        // Whoever has the key may do everything in its namespace.
+        "shakenfist" => ["claims.namespace", "'true'", "'true'"],
+        _ => [
+            "claims.org",
+            "\"'artifacts:read' in claims.scope.split(' ')\"",
+            "\"'artifacts:write' in claims.scope.split(' ')\"",
+        ],
+    };
+    let [tenant, read, write] = rules;
     let more = match dialect {
-        "chainloop" => "",
-        "onetime" => "\n        issue: \"'artifacts:issue' in claims.scope.split(' ')\"",
-        _ => "\n        write: \"'artifacts:write' in claims.scope.split(' ')\"",
+        "chainloop" => String::new(),
+        "onetime" => "\n        issue: \"'artifacts:issue' in claims.scope.split(' ')\"".to_owned(),
+        _ => format!("\n        write: {write}"),
+    };
+    // What comes in pieces may be larger than what comes at once.
+    let size = match dialect {
+        "shakenfist" | "tus" | "resumable" => "\n    upload_size: 64GiB",
+        _ => "",
     };
     format!(
         r#"
@@ -99,11 +131,11 @@ fn route((path, dialect, layout, delivery): (&str, &str, &str, &str)) -> String 
     dialect: {{ {dialect}: {{ {settings} }} }}
     bucket: demo
     layout: "{layout}"
-    delivery: {delivery}
+    delivery: {delivery}{size}
     auth:
       jwt:
         issuers: [demo]
-        tenant: claims.org
-        read: "'artifacts:read' in claims.scope.split(' ')"{more}"#
+        tenant: {tenant}
+        read: {read}{more}"#
     )
 }

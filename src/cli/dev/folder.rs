@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! .casgate-dev
-//! ├── access_key_id  secret_access_key  jwt_secret  token_key    made at the first start
+//! ├── access_key_id  secret_access_key  jwt_secret  shakenfist_key  token_key
+//! │                                                              made at the first start
 //! ├── gateway.yaml                                               written at every start, for reading
 //! ├── state.redb                                                 which links were used
 //! └── s3/                                                        the objects
@@ -26,6 +27,7 @@ pub struct Folder {
     access_key_id: String,
     secret_access_key: String,
     jwt_secret: String,
+    shakenfist_key: String,
 }
 
 impl Folder {
@@ -35,9 +37,12 @@ impl Folder {
     /// It cannot be read or written.
     pub fn create(path: &Path) -> io::Result<Self> {
         fs::create_dir_all(path.join("s3"))?;
-        for (name, prefix, length) in
-            [("access_key_id", "DEMO", 16), ("secret_access_key", "", 40), ("jwt_secret", "", 64)]
-        {
+        for (name, prefix, length) in [
+            ("access_key_id", "DEMO", 16),
+            ("secret_access_key", "", 40),
+            ("jwt_secret", "", 64),
+            ("shakenfist_key", "", 64),
+        ] {
             let file = path.join(name);
             if !file.exists() {
                 let secret = random_digest().to_string();
@@ -69,6 +74,7 @@ impl Folder {
             access_key_id: read("access_key_id")?,
             secret_access_key: read("secret_access_key")?,
             jwt_secret: read("jwt_secret")?,
+            shakenfist_key: read("shakenfist_key")?,
         })
     }
 
@@ -94,6 +100,12 @@ impl Folder {
     #[must_use]
     pub fn jwt_secret(&self) -> &str {
         &self.jwt_secret
+    }
+
+    /// The key of the demo's namespace, for which Shaken Fist's clients get tokens.
+    #[must_use]
+    pub fn shakenfist_key(&self) -> &str {
+        &self.shakenfist_key
     }
 }
 

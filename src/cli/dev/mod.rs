@@ -16,7 +16,7 @@ use serde_json::{Map, json};
 use tokio::net::TcpListener;
 
 use super::serve::Addresses;
-use super::{check, dev_s3, fail, jwt, serve, state};
+use super::{check, dev_s3, fail, fitness, jwt, serve};
 use crate::content::digest::Sha256Digest;
 use crate::plan::Plan;
 use crate::telemetry::{Metrics, log};
@@ -92,10 +92,11 @@ async fn start(arguments: &Arguments) -> io::Result<()> {
     let metrics = Arc::new(Metrics::new());
     let plan = compile(&file, &metrics)?;
     let log = log::start(plan.log.level);
-    if let Some(problem) = state::start(&plan).await {
+    // It makes the bucket, which is to be tried out.
+    let samples = samples::store(&plan, TENANT).await.map_err(io::Error::other)?;
+    if let Some(problem) = fitness::try_out(&plan).await.first() {
         return Err(io::Error::other(problem.to_string()));
     }
-    let samples = samples::store(&plan, TENANT).await.map_err(io::Error::other)?;
     let mint = |scope: &str| {
         let claims = [("org".to_owned(), json!(TENANT)), ("scope".to_owned(), json!(scope))];
         let claims: Map<_, _> = claims.into_iter().collect();
@@ -153,8 +154,21 @@ impl Demo {
                 "read_only_token": self.token,
             },
             "kubo": {
-                "url": Self::kubo_url(addresses, configuration::KUBO_PATH),
-                "tar_url": Self::kubo_url(addresses, configuration::KUBO_TAR_PATH),
+                "url": Self::mount(addresses, configuration::KUBO_PATH),
+                "tar_url": Self::mount(addresses, configuration::KUBO_TAR_PATH),
+                "jwt": self.writer,
+            },
+            "shakenfist": {
+                "url": Self::mount(addresses, configuration::SHAKENFIST_PATH),
+                "namespace": TENANT,
+                "key": self.folder.shakenfist_key(),
+            },
+            "tus": {
+                "url": Self::mount(addresses, configuration::TUS_PATH),
+                "jwt": self.writer,
+            },
+            "resumable": {
+                "url": Self::mount(addresses, configuration::RESUMABLE_PATH),
                 "jwt": self.writer,
             },
             "onetime": {
@@ -164,13 +178,13 @@ impl Demo {
         })
     }
 
-    fn kubo_url(addresses: &Addresses, path: &str) -> String {
+    /// Where clients find a route, without the slash at the end.
+    fn mount(addresses: &Addresses, path: &str) -> String {
         addresses.url().unwrap_or_default() + path.trim_end_matches('/')
     }
 
     fn issue_url(&self, addresses: &Addresses) -> String {
-        let path = configuration::ONETIME_PATH.trim_end_matches('/');
-        addresses.url().unwrap_or_default() + path
+        Self::mount(addresses, configuration::ONETIME_PATH)
     }
 
     fn instructions(&self, addresses: &Addresses) -> String {
@@ -212,6 +226,17 @@ and the small text from above, which is the same object:
   curl -f -o hello.block -H 'Authorization: Bearer {token}' '{url}/ipfs/{hello_cid}?format=raw'
   curl -f -X POST -H 'Authorization: Bearer {token}' '{url}/api/v1/get?arg={small_cid}'
 
+Artifacts, as Shaken Fist's clients have them (pip install shakenfist-client), and casgate's own:
+  curl -f '{sf}'
+  echo hello > hello.txt
+  SHAKENFIST_API_URL={sf} SHAKENFIST_NAMESPACE={TENANT} SHAKENFIST_KEY={key} \
+    sf-client artifact upload hello hello.txt
+  CASGATE_URL={sf} CASGATE_NAMESPACE={TENANT} CASGATE_KEY={key} {program} put hello.txt
+
+Uploads that can be resumed: by tus, and as the IETF has them
+  curl -f -D - -X POST -d hello -H 'Tus-Resumable: 1.0.0' -H 'Upload-Length: 5' -H 'Content-Type: application/offset+octet-stream' -H 'Authorization: Bearer {writer}' '{url}/files/'
+  curl -f -D - -X POST -d hello -H 'Upload-Complete: ?1' -H 'Authorization: Bearer {writer}' '{url}/uploads/'
+
 Build caches. A token that may write:
             {writer}
 Turborepo   TURBO_API={url}/turbo  TURBO_TEAM={TENANT}  TURBO_TOKEN=<token>
@@ -229,6 +254,8 @@ sccache     SCCACHE_WEBDAV_ENDPOINT={url}/sccache  SCCACHE_WEBDAV_TOKEN=<token>
 Ctrl-C stops; the next start finds everything again.
 ",
             issuer = self.issuer,
+            sf = Self::mount(addresses, configuration::SHAKENFIST_PATH),
+            key = self.folder.shakenfist_key(),
             issue_url = self.issue_url(addresses),
             hello = Sha256Digest::of(b"hello"),
             hello_cid = HELLO_CID,

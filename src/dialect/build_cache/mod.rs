@@ -15,9 +15,9 @@ use http::header::{self, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
-use super::{Body, Call, Dialect, Outcome, Topic, unasked};
+use super::{Body, Call, Dialect, Outcome, Topic, UploadHead, unasked};
 use crate::auth::{AskedTenant, Carriage};
-use crate::bucket::object::{Annotations, ObjectHead};
+use crate::bucket::object::ObjectHead;
 use crate::content::ContentId;
 use crate::error::{Error, Kind};
 use crate::reply::{self, Reply};
@@ -67,6 +67,10 @@ impl BuildCache {
             | Outcome::Challenge(_)
             | Outcome::ChainNotSupported
             | Outcome::SignedIn { .. }
+            | Outcome::Upload(_)
+            | Outcome::Catalog(_)
+            | Outcome::LoggedIn { .. }
+            | Outcome::Greeting
             | Outcome::Preflight
             | Outcome::Stored
             | Outcome::Token(_) => unasked(self, head),
@@ -91,6 +95,10 @@ impl BuildCache {
             | Outcome::SignedIn { .. }
             | Outcome::NotModified(_)
             | Outcome::Object { .. }
+            | Outcome::Upload(_)
+            | Outcome::Catalog(_)
+            | Outcome::LoggedIn { .. }
+            | Outcome::Greeting
             | Outcome::Preflight
             | Outcome::Redirect { .. }
             | Outcome::Token(_) => unasked(self, head),
@@ -133,7 +141,7 @@ impl Dialect for BuildCache {
         let call = match head.method {
             Method::GET => Call::Download,
             Method::HEAD => Call::Describe,
-            Method::PUT => |content| Call::Store(content, Annotations::default()),
+            Method::PUT => |content| Call::Store(content, Box::default()),
             _ => return Err(Error::MethodNotAllowed { allow: self.preset.methods() }),
         };
         Ok(call(ContentId::Entry(self.preset.entry(rest)?)))
@@ -163,6 +171,10 @@ impl Dialect for BuildCache {
             | Call::Import(_)
             | Call::Issue(_)
             | Call::Challenge(_)
+            | Call::Upload(_)
+            | Call::Catalog(_)
+            | Call::Login(_)
+            | Call::Greeting
             | Call::Preflight
             | Call::SignIn(_)
             | Call::Token(_) => Body::None,
@@ -182,6 +194,10 @@ impl Dialect for BuildCache {
         None
     }
 
+    fn interim(&self, _: &UploadHead<'_>) -> Option<Reply> {
+        None
+    }
+
     fn answer(&self, head: &Parts, call: &Call, outcome: &Outcome<'_>) -> Reply {
         match call {
             Call::Download(content) | Call::Describe(content) => self.entry(head, content, outcome),
@@ -192,6 +208,10 @@ impl Dialect for BuildCache {
             | Call::Import(_)
             | Call::Issue(_)
             | Call::Challenge(_)
+            | Call::Upload(_)
+            | Call::Catalog(_)
+            | Call::Login(_)
+            | Call::Greeting
             | Call::Preflight
             | Call::SignIn(_)
             | Call::Token(_) => unasked(self, head),

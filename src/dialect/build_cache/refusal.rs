@@ -34,8 +34,8 @@ fn bent(preset: Preset, head: &Parts, kind: Kind) -> Option<StatusCode> {
         // Every failure is a warning to Bazel, and the build goes on.
         Preset::Bazel => None,
         // Every failure ends the use of the cache for this build, and so does 413, whatever
-        // `HttpBuildCache` says (`BaseRemoteBuildCacheServiceHandle`): that is right when the cache is
-        // out of order. Those who may not write should not set `push`. To tell them that it was
+        // `HttpBuildCache` says (`BaseRemoteBuildCacheServiceHandle`): that is right when the cache
+        // is out of order. Those who may not write should not set `push`. To tell them that it was
         // stored would help them, and deceive all those who think that they may.
         Preset::Gradle => None,
         Preset::Nx if is_read => nx_read(kind),
@@ -86,7 +86,8 @@ fn nx_write(kind: Kind) -> Option<StatusCode> {
         | Kind::TenantUnpaid
         | Kind::TokenExpired
         | Kind::TokenRevoked
-        | Kind::TokenSpent => false,
+        | Kind::TokenSpent
+        | Kind::Conflict => false,
     };
     (!ends_the_build).then_some(StatusCode::FORBIDDEN)
 }
@@ -131,7 +132,8 @@ const fn is_of_the_cache(kind: Kind) -> bool {
         | Kind::RangeNotSatisfiable
         | Kind::TokenExpired
         | Kind::TokenRevoked
-        | Kind::TokenSpent => false,
+        | Kind::TokenSpent
+        | Kind::Conflict => false,
     }
 }
 
@@ -159,7 +161,8 @@ fn truth(kind: Kind, message: &str) -> (StatusCode, &str) {
         | Kind::StateUnavailable
         | Kind::TokenExpired
         | Kind::TokenRevoked
-        | Kind::TokenSpent => (StatusCode::INTERNAL_SERVER_ERROR, "the cache has a defect"),
+        | Kind::TokenSpent
+        | Kind::Conflict => (StatusCode::INTERNAL_SERVER_ERROR, "the cache has a defect"),
         Kind::InvalidRequest => (StatusCode::BAD_REQUEST, message),
         Kind::IssuerUnavailable => {
             (StatusCode::SERVICE_UNAVAILABLE, "the token cannot be checked now")

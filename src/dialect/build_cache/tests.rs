@@ -22,6 +22,10 @@ fn read(preset: Preset, method: &str, rest: &str) -> Result<String, Kind> {
         | Call::Graph(_)
         | Call::Import(_)
         | Call::Issue(_)
+        | Call::Upload(_)
+        | Call::Catalog(_)
+        | Call::Login(_)
+        | Call::Greeting
         | Call::Preflight
         | Call::SignIn(_)
         | Call::Token(_) => {

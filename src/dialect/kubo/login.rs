@@ -111,7 +111,8 @@ pub(super) fn refuse(kind: Kind) -> Reply {
         | Kind::TenantUnpaid
         | Kind::TokenExpired
         | Kind::TokenRevoked
-        | Kind::TokenSpent => (StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
+        | Kind::TokenSpent
+        | Kind::Conflict => (StatusCode::INTERNAL_SERVER_ERROR, "internal error"),
     };
     with_json(status, &json!({"error": text}))
 }

@@ -33,14 +33,14 @@ use std::borrow::Cow;
 
 use http::request::Parts;
 
-use super::{Body, Call, Dialect, Outcome, Topic, unasked};
+use super::{Body, Call, Dialect, Outcome, Topic, UploadHead, unasked};
 use crate::auth::{AskedTenant, Carriage};
 use crate::bucket::object::ObjectHead;
 use crate::content::cid::Cid;
 use crate::error::{Error, Kind};
 use crate::reply::Reply;
 
-pub use settings::{Origins, Settings};
+pub use settings::Settings;
 
 /// The Kubo dialect.
 #[derive(Debug)]
@@ -91,6 +91,10 @@ impl Dialect for Kubo {
             | Call::Graph(_)
             | Call::Issue(_)
             | Call::Challenge(_)
+            | Call::Upload(_)
+            | Call::Catalog(_)
+            | Call::Login(_)
+            | Call::Greeting
             | Call::Preflight
             | Call::SignIn(_)
             | Call::Store(..)
@@ -107,6 +111,10 @@ impl Dialect for Kubo {
     }
 
     fn link(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn interim(&self, _: &UploadHead<'_>) -> Option<Reply> {
         None
     }
 

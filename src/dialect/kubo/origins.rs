@@ -1,15 +1,15 @@
-//! Whose pages may ask: the guard against requests that a page makes a browser send, and what
-//! browsers want to know (Fetch Standard, "CORS protocol").
+//! Whose pages may ask: the guard against requests that a page makes a browser send, and the headers
+//! of this protocol.
 
-use http::Method;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::uri::Authority;
 use url::Url;
 
-use super::settings::{Origins, Settings};
+use super::settings::Settings;
+use crate::dialect::origins::{Origins, is_of};
 use crate::error::Error;
-use crate::reply::{self, Reply};
+use crate::reply::Reply;
 
 /// The headers that pages may send.
 const REQUEST_HEADERS: &str = "Accept, Authorization, Cache-Control, Content-Type, If-None-Match, \
@@ -35,7 +35,7 @@ pub(super) fn guard(settings: &Settings, head: &Parts) -> Result<(), Error> {
             Some(own) => is_of(text, own),
             None => is_own(text, head),
         };
-        value.to_str().is_ok_and(|text| admits(origins, text) || is_own(text))
+        value.to_str().is_ok_and(|text| origins.admits(text) || is_own(text))
     };
     let is_foreign = |name: HeaderName| given(name).any(|value| !is_allowed(value));
     if is_foreign(header::ORIGIN) || is_foreign(header::REFERER) {
@@ -50,20 +50,6 @@ pub(super) fn guard(settings: &Settings, head: &Parts) -> Result<(), Error> {
         return Err(Error::Forbidden("a browser asks without saying for which page".into()));
     }
     Ok(())
-}
-
-/// Whether the origin, or the page, is one of those that an operator allows.
-fn admits(origins: &Origins, text: &str) -> bool {
-    match origins {
-        Origins::All => true,
-        Origins::Some(origins) => origins.iter().any(|origin| is_of(text, origin)),
-    }
-}
-
-/// Whether this is the origin, or a page of it.
-fn is_of(text: &str, origin: &str) -> bool {
-    let of_page = || Url::parse(text).map(|url| url.origin().ascii_serialization());
-    text == origin || of_page().is_ok_and(|of_page| of_page == origin)
 }
 
 /// Whether the page came from where the request goes, as far as the client says so. Whether that was
@@ -81,47 +67,12 @@ fn is_own(text: &str, head: &Parts) -> bool {
 
 /// The answer to OPTIONS.
 pub(super) fn preflight(origins: &Origins, head: &Parts) -> Reply {
-    let mut reply = reply::empty(http::StatusCode::NO_CONTENT);
     let is_rpc = head.uri.path().contains("/api/");
     let methods = if is_rpc { "OPTIONS, POST" } else { "GET, HEAD, OPTIONS" };
-    let headers = reply.headers_mut();
-    if !head.headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
-        headers.insert(header::ALLOW, HeaderValue::from_static(methods));
-    } else if allow(origins, &head.headers, headers) {
-        for (name, value) in [
-            (header::ACCESS_CONTROL_ALLOW_METHODS, methods),
-            (header::ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS),
-            (header::ACCESS_CONTROL_MAX_AGE, "86400"),
-        ] {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-    }
-    reply
+    origins.preflight(head, methods, REQUEST_HEADERS)
 }
 
 /// Lets the pages of allowed origins read an answer.
 pub(super) fn share(origins: &Origins, head: &Parts, reply: &mut Reply) {
-    if head.method != Method::OPTIONS && allow(origins, &head.headers, reply.headers_mut()) {
-        let exposed = HeaderValue::from_static(ANSWER_HEADERS);
-        reply.headers_mut().insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
-    }
-}
-
-/// Says whether the origin of a request is allowed.
-fn allow(origins: &Origins, asked: &HeaderMap, headers: &mut HeaderMap) -> bool {
-    let Origins::Some(allowed) = origins else {
-        // Nothing here is granted for a cookie, so that everybody may know of everybody.
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        return true;
-    };
-    if allowed.is_empty() {
-        return false;
-    }
-    headers.append(header::VARY, HeaderValue::from_static("Origin"));
-    let is_allowed = |origin: &&HeaderValue| allowed.iter().any(|allowed| *origin == allowed);
-    let origin = asked.get(header::ORIGIN).filter(is_allowed);
-    if let Some(origin) = origin {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
-    }
-    origin.is_some()
+    origins.share(head, reply, ANSWER_HEADERS);
 }

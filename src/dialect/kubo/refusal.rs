@@ -97,7 +97,8 @@ fn refusal(kind: Kind, message: &str) -> (StatusCode, &str) {
         | Kind::Prefetch
         | Kind::TokenExpired
         | Kind::TokenRevoked
-        | Kind::TokenSpent => (StatusCode::INTERNAL_SERVER_ERROR, "the gateway failed"),
+        | Kind::TokenSpent
+        | Kind::Conflict => (StatusCode::INTERNAL_SERVER_ERROR, "the gateway failed"),
         Kind::InvalidRequest => (StatusCode::BAD_REQUEST, message),
         // Not a 401: the token may be good.
         Kind::IssuerUnavailable => unavailable("the token cannot be checked now, try again"),

@@ -1,5 +1,7 @@
 //! What an operator says of the dialect.
 
+use crate::dialect::Origins;
+
 /// How a mount speaks the dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -13,13 +15,4 @@ pub struct Settings {
     pub own_origin: Option<String>,
     /// Whether wallets may sign in.
     pub signs_in: bool,
-}
-
-/// Whose pages may ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origins {
-    /// Everybody's.
-    All,
-    /// Those of the gateway's own origin, and of these (RFC 6454 section 6.2).
-    Some(Vec<String>),
 }

@@ -21,7 +21,9 @@ mod tests;
 use http::Method;
 use http::request::Parts;
 
-use super::{Body, Call, Dialect, Outcome, TokenAction, TokenCall, TokenOutcome, unasked};
+use super::{
+    Body, Call, Dialect, Outcome, TokenAction, TokenCall, TokenOutcome, UploadHead, unasked,
+};
 use crate::auth::{AskedTenant, Carriage};
 use crate::bucket::object::ObjectHead;
 use crate::error::{Error, Kind};
@@ -112,6 +114,10 @@ impl Dialect for Onetime {
             | Call::Graph(_)
             | Call::Import(_)
             | Call::Challenge(_)
+            | Call::Upload(_)
+            | Call::Catalog(_)
+            | Call::Login(_)
+            | Call::Greeting
             | Call::Preflight
             | Call::SignIn(_)
             | Call::Store(..)
@@ -129,6 +135,10 @@ impl Dialect for Onetime {
             | Call::Graph(_)
             | Call::Import(_)
             | Call::Challenge(_)
+            | Call::Upload(_)
+            | Call::Catalog(_)
+            | Call::Login(_)
+            | Call::Greeting
             | Call::Preflight
             | Call::SignIn(_)
             | Call::Store(..)
@@ -142,6 +152,10 @@ impl Dialect for Onetime {
 
     fn link(&self, token: &str) -> Option<String> {
         Some(self.url(token))
+    }
+
+    fn interim(&self, _: &UploadHead<'_>) -> Option<Reply> {
+        None
     }
 
     fn answer(&self, head: &Parts, _: &Call, outcome: &Outcome<'_>) -> Reply {

@@ -72,6 +72,7 @@ fn refusal(kind: Kind, message: &str) -> (StatusCode, &str) {
         Kind::TenantPaused => forbidden("the tenant is paused"),
         Kind::TenantUnpaid => (StatusCode::PAYMENT_REQUIRED, "a payment of the tenant is missing"),
         Kind::TokenExpired => gone("this link has expired"),
+        Kind::Conflict => (StatusCode::CONFLICT, "somebody else changed it"),
         Kind::TokenRevoked => gone("this link was taken back"),
         Kind::TokenSpent => gone("this link was used before"),
     }

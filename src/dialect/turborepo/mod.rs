@@ -20,7 +20,7 @@ mod tests;
 
 use http::request::Parts;
 
-use super::{Body, Call, Dialect, Outcome, Topic, unasked};
+use super::{Body, Call, Dialect, Outcome, Topic, UploadHead, unasked};
 use crate::auth::{AskedTenant, Carriage};
 use crate::bucket::object::ObjectHead;
 use crate::error::{Error, Kind};
@@ -70,6 +70,10 @@ impl Dialect for Turborepo {
             | Call::Import(_)
             | Call::Issue(_)
             | Call::Challenge(_)
+            | Call::Upload(_)
+            | Call::Catalog(_)
+            | Call::Login(_)
+            | Call::Greeting
             | Call::Preflight
             | Call::SignIn(_)
             | Call::Token(_) => Body::None,
@@ -88,6 +92,10 @@ impl Dialect for Turborepo {
             | Call::Import(_)
             | Call::Issue(_)
             | Call::Challenge(_)
+            | Call::Upload(_)
+            | Call::Catalog(_)
+            | Call::Login(_)
+            | Call::Greeting
             | Call::Preflight
             | Call::SignIn(_)
             | Call::Token(_) => Ok(call),
@@ -101,6 +109,10 @@ impl Dialect for Turborepo {
     }
 
     fn link(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn interim(&self, _: &UploadHead<'_>) -> Option<Reply> {
         None
     }
 

@@ -74,7 +74,8 @@ fn refusal(kind: Kind, message: &str) -> (StatusCode, &'static str, &str) {
         | Kind::StateUnavailable
         | Kind::TokenExpired
         | Kind::TokenRevoked
-        | Kind::TokenSpent => {
+        | Kind::TokenSpent
+        | Kind::Conflict => {
             (StatusCode::INTERNAL_SERVER_ERROR, "internal_server_error", "the gateway failed")
         }
         Kind::InvalidRequest => (StatusCode::BAD_REQUEST, "bad_request", message),

@@ -90,7 +90,7 @@ fn artifact(head: &Parts, hash: &str) -> Result<Call, Error> {
     match head.method {
         Method::GET => Ok(Call::Download(content(hash)?)),
         Method::HEAD => Ok(Call::Describe(content(hash)?)),
-        Method::PUT => Ok(Call::Store(content(hash)?, annotations(&head.headers)?)),
+        Method::PUT => Ok(Call::Store(content(hash)?, Box::new(annotations(&head.headers)?))),
         _ => Err(Error::MethodNotAllowed { allow: "GET, HEAD, PUT, OPTIONS" }),
     }
 }
@@ -142,6 +142,7 @@ fn annotations(headers: &HeaderMap) -> Result<Annotations, Error> {
         sha: text(headers, &SHA, TEXT_BYTES_MAX)?,
         dirty_hash: text(headers, &DIRTY_HASH, TEXT_BYTES_MAX)?,
         unixfs: None,
+        filename: None,
     })
 }
 

@@ -33,7 +33,17 @@ fn every_example_works() {
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
         .collect();
     let names: BTreeSet<_> = examples.iter().map(|path| path.file_stem().unwrap()).collect();
-    for name in ["minimal", "full", "chainloop", "kubo", "oidc", "onetime"] {
+    for name in [
+        "minimal",
+        "full",
+        "chainloop",
+        "kubo",
+        "oidc",
+        "onetime",
+        "resumable",
+        "shakenfist",
+        "tus",
+    ] {
         assert!(names.contains(std::ffi::OsStr::new(name)), "{name}.yaml is missing");
     }
     let folder = tempfile::tempdir().unwrap();

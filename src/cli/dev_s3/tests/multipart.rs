@@ -187,6 +187,14 @@ async fn a_part_can_be_copied_from_an_object() {
     let part = CompletedPart::builder().part_number(1).set_e_tag(e_tag).build();
     completing(&server, "key", &id, vec![part]).send().await.expect("completed");
     assert_eq!(server.get("key").await, b"2345");
+    let id = begin(&server, "key").await;
+    for range in ["bytes=2-10", "bytes=10-11", "bytes=4-", "bytes=-4"] {
+        let copy = server.client.upload_part_copy().bucket(BUCKET).key("key").upload_id(&id);
+        let copy = copy.part_number(1).copy_source(format!("{BUCKET}/source"));
+        let copied = copy.copy_source_range(range).send().await;
+        let expected = (400, "InvalidArgument".to_owned());
+        assert_eq!(refusal(copied.expect_err("refused")), expected, "{range}");
+    }
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ mod requests;
 use http::Request;
 use http::request::Parts;
 
-use super::{Kubo, Origins, Settings};
-use crate::dialect::{Call, Dialect as _, GraphCall};
+use super::{Kubo, Settings};
+use crate::dialect::{Call, Dialect as _, GraphCall, Origins};
 use crate::error::{Error, Kind};
 
 /// `hello world\n`, in version 0.

@@ -15,7 +15,7 @@ fn artifact() -> ContentId {
 }
 
 fn store() -> Call {
-    Call::Store(artifact(), Annotations::default())
+    Call::Store(artifact(), Box::default())
 }
 
 fn answer(target: &str, call: &Call, outcome: &Outcome<'_>) -> (u16, Value) {

@@ -30,7 +30,7 @@ fn artifact(hash: &str) -> ContentId {
 /// What is kept of a PUT with these headers.
 fn kept(headers: &[(&str, &str)]) -> Result<Annotations, Kind> {
     match Turborepo.parse(&head("PUT", "v8/artifacts/0", headers), "v8/artifacts/0") {
-        Ok(Call::Store(_, annotations)) => Ok(annotations),
+        Ok(Call::Store(_, annotations)) => Ok(*annotations),
         Ok(call) => panic!("{call:?}"),
         Err(error) => Err(error.kind()),
     }
@@ -39,7 +39,7 @@ fn kept(headers: &[(&str, &str)]) -> Result<Annotations, Kind> {
 #[test]
 fn each_path_has_its_methods() {
     let about = |topic| Ok(Call::About(topic));
-    let put = Call::Store(artifact("1f"), Annotations::default());
+    let put = Call::Store(artifact("1f"), Box::default());
     for (method, path, expected) in [
         ("GET", "v8/artifacts/1f", Ok(Call::Download(artifact("1f")))),
         ("HEAD", "v8/artifacts/1f", Ok(Call::Describe(artifact("1f")))),
@@ -309,7 +309,7 @@ fn events_are_an_array_of_anything() {
 #[test]
 fn bodies_are_read_where_there_are_any() {
     for (call, expected) in [
-        (Call::Store(artifact("1f"), Annotations::default()), Body::Content),
+        (Call::Store(artifact("1f"), Box::default()), Body::Content),
         (Call::Find(Vec::new()), Body::Small(1024 * 1024)),
         (Call::About(Topic::Report), Body::Small(1024 * 1024)),
         (Call::About(Topic::Availability), Body::None),
