@@ -2,14 +2,18 @@
 
 mod background;
 pub mod check;
+mod client;
 #[cfg(feature = "dev")]
 pub mod dev;
 #[cfg(feature = "dev")]
 pub mod dev_s3;
 mod fitness;
+pub mod get;
 pub mod health;
 #[cfg(feature = "dev")]
 pub mod jwt;
+pub mod key;
+pub mod put;
 mod reload;
 pub mod run;
 pub mod schema;
@@ -44,6 +48,12 @@ enum Command {
     Health(health::Arguments),
     /// Make, look at or take back single-use links
     Token(Box<token::Arguments>),
+    /// Upload a file to a running gateway
+    Put(put::Arguments),
+    /// Download an artifact, or what has a digest, from a running gateway
+    Get(get::Arguments),
+    /// Make a key for a namespace, and what the configuration says of it
+    Key(key::Arguments),
     /// Print a JSON Schema of the configuration, for editors
     Schema,
     /// Serve a demo, with an embedded S3 server and everything in one folder
@@ -63,6 +73,9 @@ impl Cli {
             Command::Check(arguments) => check::execute(&arguments),
             Command::Health(arguments) => health::execute(&arguments),
             Command::Token(arguments) => token::execute(&arguments),
+            Command::Put(arguments) => put::execute(&arguments),
+            Command::Get(arguments) => get::execute(&arguments),
+            Command::Key(arguments) => key::execute(&arguments),
             Command::Schema => schema::execute(),
             #[cfg(feature = "dev")]
             Command::Dev(arguments) => dev::execute(&arguments),

@@ -156,8 +156,10 @@ impl Client {
     }
 }
 
+/// How TLS is spoken to servers: 1.2 or 1.3, trusting the system's authorities and these.
+///
 /// The provider is named, since the default depends on the features that other packages switch on.
-fn tls_config(authorities: &[TrustAnchor<'static>]) -> ClientConfig {
+pub(crate) fn tls_config(authorities: &[TrustAnchor<'static>]) -> ClientConfig {
     let system = rustls_native_certs::load_native_certs();
     for error in system.errors {
         tracing::warn!(%error, "cannot read the system's certificate authorities");

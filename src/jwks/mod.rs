@@ -43,6 +43,7 @@ use https::Client;
 
 pub use discovery::well_known;
 pub use https::secure_url;
+pub(crate) use https::tls_config;
 pub use problem::FetchError;
 pub use refresh::keep_fresh;
 

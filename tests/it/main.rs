@@ -51,6 +51,7 @@ mod layers;
 mod objects;
 mod once;
 mod pieces;
+mod put_get;
 mod reload;
 mod s3s_fs;
 mod support;
