@@ -1,7 +1,9 @@
-"""Contents that are too large to be held."""
+"""Contents: files of random bytes, and what is too large to be held."""
 
 import hashlib
 import io
+import random
+from pathlib import Path
 
 GIB = 1024**3
 BLOCK = 1024**2
@@ -37,3 +39,17 @@ def stored_content(storage, size):
     name = known.digest.hexdigest()
     storage.client.upload_fileobj(Content(size), storage.bucket, f"sha256:{name}")
     return name
+
+
+def written(folder, size, seed=0):
+    """A file of so many random bytes, which are the same every time."""
+    source = random.Random(f"{size} {seed}")
+    file = folder / f"{size}-{source.getrandbits(64):016x}"
+    if not file.exists():
+        file.write_bytes(source.randbytes(size))
+    return file
+
+
+def digest(file):
+    """The SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()

@@ -1,19 +1,13 @@
 """Routes for CIDs, and clients from npm that use them; the scripts are in node/."""
 
 import base64
-import hashlib
-import json
-import os
-import random
-import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import quote
 
 from caches import token
+from scripts import attempt, node
 from web import bearer, request
 
-SCRIPTS = Path(__file__).parent / "node"
 # A file's CID is not the hash of its bytes if it has more than one chunk.
 CHUNK = 262_144
 # The CID of content that nobody has stored.
@@ -51,31 +45,6 @@ def kubo_route(path, **settings):
 
 def kubo_routes():
     return [kubo_route(path, **settings) for path, settings in SETTINGS.items()]
-
-
-def node(script, steps, **more):
-    """What a script says to each step: its value, or an error as an exception. The script itself
-    must not fail."""
-    results = attempt(script, steps, **more)
-    for step, result in zip(steps, results, strict=True):
-        assert "value" in result, (step, result)
-    return [result["value"] for result in results]
-
-
-def attempt(script, steps, **more):
-    """What a script says to each step, be it a value or an error."""
-    (binary,) = Path(os.environ["CASGATE_NPM"]).glob("kubo/node_modules/node-linux-*/bin/node")
-    command = [binary, "--import", SCRIPTS / "resolve.mjs", SCRIPTS / f"{script}.mjs"]
-    done = subprocess.run(
-        [str(part) for part in command],
-        input=json.dumps(more | {"steps": steps}),
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, (done.returncode, done.stdout[-2000:], done.stderr[-2000:])
-    return json.loads(done.stdout)
 
 
 @dataclass
@@ -125,19 +94,6 @@ def arg(path):
     return "arg=" + quote(path, safe="")
 
 
-def written(folder, size, seed=0):
-    """A file of so many random bytes, which are the same every time."""
-    source = random.Random(f"{size} {seed}")
-    file = folder / f"{size}-{source.getrandbits(64):016x}"
-    if not file.exists():
-        file.write_bytes(source.randbytes(size))
-    return file
-
-
-def digest(file):
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
-
-
 def imported(files, **options):
     """Path, CID and size of all that comes of these files, of those that are named beside a path, by
     ipfs-unixfs-importer."""
@@ -160,10 +116,3 @@ def canonical(cid):
         number = number * 58 + BASE58.index(letter)
     name = b"\x01\x70" + number.to_bytes(34, "big")
     return "b" + base64.b32encode(name).decode().lower().rstrip("=")
-
-
-def keys(storage, prefix):
-    """The keys in a bucket."""
-    pages = storage.client.get_paginator("list_objects_v2")
-    found = pages.paginate(Bucket=storage.bucket, Prefix=prefix)
-    return [entry["Key"] for page in found for entry in page.get("Contents", [])]

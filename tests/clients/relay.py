@@ -36,6 +36,30 @@ class Trap:
         self.opened.set()
 
 
+class Allowance:
+    """How many bytes may go one way before a connection ends; None: any number."""
+
+    def __init__(self):
+        self.lock, self.left, self.resets = threading.Lock(), None, True
+
+    def limit(self, size, reset=True):
+        with self.lock:
+            self.left, self.resets = size, reset
+
+    def take(self, size):
+        """How many of so many bytes may go. If not all may, the connection ends, and those after
+        it live."""
+        with self.lock:
+            if self.left is None:
+                return size
+            self.left -= size
+            if self.left > 0:
+                return size
+            allowed, self.left = size + self.left, None
+            # Whoever says nothing more must not leave the connection open.
+            return min(allowed, size - 1)
+
+
 class Connection:
     """One client and the server it speaks to."""
 
@@ -54,8 +78,15 @@ class Connection:
             if trap and trap.hold == "request":
                 trap.opened.wait()
             before = data
-            if not sent(self.server, data):
+            allowed = self.relay.requests.take(len(data))
+            if not sent(self.server, data[:allowed]):
+                # It wants no more, but may have answered: who still sends must get to read that.
+                for _ in received(self.client):
+                    pass
                 break
+            if allowed < len(data):
+                self.end(self.relay.requests.resets)
+                return
         shut(self.server)
 
     def pump_answers(self):
@@ -63,9 +94,9 @@ class Connection:
             if self.trap and self.trap.hold == "answer":
                 self.trap.answered.set()
                 self.trap.opened.wait()
-            allowed = self.relay.allowed(len(data))
+            allowed = self.relay.answers.take(len(data))
             if not sent(self.client, data[:allowed]) or allowed < len(data):
-                self.end(self.relay.resets)
+                self.end(self.relay.answers.resets)
                 return
         shut(self.client)
 
@@ -88,7 +119,7 @@ class Relay:
         self.target = address(server)
         self.port, self.listener, self.acceptor, self.connections = 0, None, None, []
         self.lock, self.traps = threading.Lock(), []
-        self.left, self.resets = None, True
+        self.requests, self.answers = Allowance(), Allowance()
         self.start()
 
     @property
@@ -138,8 +169,11 @@ class Relay:
 
     def cut_after(self, size, reset=True):
         """Ends a connection once so many bytes of answers went through; those after it live."""
-        with self.lock:
-            self.left, self.resets = size, reset
+        self.answers.limit(size, reset)
+
+    def cut_requests_after(self, size, reset=True):
+        """Ends a connection once so many bytes of requests went through; those after it live."""
+        self.requests.limit(size, reset)
 
     def caught(self, before, data, connection):
         with self.lock:
@@ -152,17 +186,6 @@ class Relay:
                     trap.caught.set()
                     return trap
         return None
-
-    def allowed(self, size):
-        with self.lock:
-            if self.left is None:
-                return size
-            self.left -= size
-            if self.left > 0:
-                return size
-            allowed, self.left = size + self.left, None
-            # A server that says nothing more must not leave the connection open.
-            return min(allowed, size - 1)
 
 
 def address(server):

@@ -33,6 +33,12 @@ class Storage:
     def put(self, key, content, **metadata):
         self.client.put_object(Bucket=self.bucket, Key=key, Body=content, Metadata=metadata)
 
+    def keys(self, prefix):
+        """The keys that begin so."""
+        pages = self.client.get_paginator("list_objects_v2")
+        found = pages.paginate(Bucket=self.bucket, Prefix=prefix)
+        return [entry["Key"] for page in found for entry in page.get("Contents", [])]
+
     def as_config(self, folder):
         """This bucket as the gateway's configuration has it. Secrets are files in the folder."""
         folder.mkdir(parents=True, exist_ok=True)

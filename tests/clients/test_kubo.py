@@ -5,23 +5,10 @@ import json
 
 import pytest
 from caches import issuers, pull_request, token
-from kubo import (
-    CHUNK,
-    MISSING,
-    SETTINGS,
-    Kubo,
-    arg,
-    attempt,
-    canonical,
-    cids_of,
-    digest,
-    imported,
-    keys,
-    kubo_routes,
-    node,
-    written,
-)
+from contents import digest, written
+from kubo import CHUNK, MISSING, SETTINGS, Kubo, arg, canonical, cids_of, imported, kubo_routes
 from s3 import Storage, route
+from scripts import attempt, node
 from web import bearer, request
 
 SIZES = [0, 1, CHUNK, CHUNK + 1, 3_000_000]
@@ -94,13 +81,13 @@ def test_pollinationx_reports_a_refusal(url, folder, who, cid, status):
 
 def test_who_may_only_read_adds_nothing(url, folder, embedded):
     file = written(folder, 1000, seed="nobody stores this")
-    before = keys(embedded, f"{TENANT}/")
+    before = embedded.keys(f"{TENANT}/")
     step = {"call": "upload", "file": str(file)}
     more = {"url": f"{url}/tar/api/v1", "token": pull_request(7)}
     assert attempt("pollinationx", [step], **more)[0]["error"]["status"] == 403
     (error,) = Kubo(url, pull_request(7)).errors({"call": "add", "file": str(file)})
     assert error["status"] == 403
-    assert keys(embedded, f"{TENANT}/") == before
+    assert embedded.keys(f"{TENANT}/") == before
 
 
 @pytest.mark.parametrize("version", [0, 1])
@@ -156,11 +143,11 @@ def test_a_spelling_is_no_other_object(blocks, folder, embedded):
     """The two versions of one CID, in several bases, are one file."""
     file = written(folder, 200_000)
     v0 = blocks.add(file)
-    before, v1 = keys(embedded, f"{TENANT}/blocks/"), canonical(v0)
+    before, v1 = embedded.keys(f"{TENANT}/blocks/"), canonical(v0)
     assert v0.startswith("Qm") and v1.startswith("bafybei")
     # The names of more than one block would be others, since those above spell those below.
     assert blocks.add(file, cidVersion=1, rawLeaves=False) == v1
-    assert keys(embedded, f"{TENANT}/blocks/") == before
+    assert embedded.keys(f"{TENANT}/blocks/") == before
     for cid in (v0, v1, v1.upper()):
         got = blocks.rpc({"call": "cat", "arg": cid}, {"call": "blockStat", "arg": cid})
         assert got[0]["sha256"] == digest(file)
@@ -168,10 +155,10 @@ def test_a_spelling_is_no_other_object(blocks, folder, embedded):
 
 def test_only_the_hash_is_asked_for(blocks, folder, embedded):
     file = written(folder, 500_000, seed="only hash")
-    before = keys(embedded, f"{TENANT}/")
+    before = embedded.keys(f"{TENANT}/")
     cid = blocks.add(file, onlyHash=True)
     assert [cid] == cids_of([file])
-    assert keys(embedded, f"{TENANT}/") == before
+    assert embedded.keys(f"{TENANT}/") == before
     (error,) = blocks.errors({"call": "cat", "arg": cid})
     assert error["status"] == 404
 
@@ -285,8 +272,8 @@ def test_a_cid_and_a_digest_are_one_object(url, folder, embedded):
     mount, file = Kubo(f"{url}/digests"), written(folder, 200_000, seed="one object")
     cid = mount.add(file, cidVersion=1)
     name = f"sha256:{digest(file)}"
-    assert keys(embedded, f"{TENANT}/{name}") == [f"{TENANT}/{name}"]
-    assert not [key for key in keys(embedded, f"{TENANT}/") if cid in key]
+    assert embedded.keys(f"{TENANT}/{name}") == [f"{TENANT}/{name}"]
+    assert not [key for key in embedded.keys(f"{TENANT}/") if cid in key]
     assert request(f"{url}/download/{name}", **bearer(token())).ok() == file.read_bytes()
     embedded.client.delete_object(Bucket=embedded.bucket, Key=f"{TENANT}/{name}")
     (error,) = mount.errors({"call": "get", "arg": cid})

@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from caches import issuers, token
-from kubo import CHUNK, Kubo, imported, kubo_routes, node, written
+from contents import written
+from kubo import CHUNK, Kubo, imported, kubo_routes
+from scripts import node
 from web import bearer, request
 
 SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 50_000_000]

@@ -7,7 +7,9 @@ import tarfile
 
 import pytest
 from caches import issuers
-from kubo import CHUNK, Kubo, arg, digest, kubo_routes, node, written
+from contents import digest, written
+from kubo import CHUNK, Kubo, arg, kubo_routes
+from scripts import node
 from web import curl
 
 # The file's content fills whole records, or does not.

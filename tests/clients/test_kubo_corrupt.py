@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from caches import issuers
-from kubo import CHUNK, Kubo, arg, canonical, digest, keys, kubo_routes, written
+from contents import digest, written
+from kubo import CHUNK, Kubo, arg, canonical, kubo_routes
 from web import bearer
 
 SIZE = 6 * CHUNK + 1000
@@ -75,9 +76,9 @@ def all_are_refused(mount, cid):
 
 def changed_keys(storage, mount, prefix, file, **options):
     """The CID that the file gets, and the keys of what was stored for it."""
-    before = set(keys(storage, prefix))
+    before = set(storage.keys(prefix))
     cid = mount.add(file, **options)
-    new = [key for key in keys(storage, prefix) if key not in before]
+    new = [key for key in storage.keys(prefix) if key not in before]
     assert new
     return cid, new
 
@@ -154,7 +155,7 @@ def test_one_cid_in_the_place_of_another(url, embedded, folder):
         mount, prefix = Kubo(url + path), f"{TENANT}/{path.strip('/') or 'blocks'}/"
         first, second = (written(folder, SIZE, seed=f"{path} {number}") for number in (1, 2))
         cids = mount.add_each([first, second])
-        roots = [next(key for key in keys(embedded, prefix) if canonical(cid) in key) for cid in cids]
+        roots = [next(key for key in embedded.keys(prefix) if canonical(cid) in key) for cid in cids]
         found = embedded.client.get_object(Bucket=embedded.bucket, Key=roots[0])
         embedded.put(roots[1], found["Body"].read(), **found["Metadata"])
         all_are_refused(mount, cids[1])

@@ -4,7 +4,8 @@ import socket
 from urllib.parse import urlsplit
 
 from caches import issuers
-from kubo import Kubo, arg, kubo_route, written
+from contents import written
+from kubo import Kubo, arg, kubo_route
 from process import resident
 
 MIB = 1024**2

@@ -3,18 +3,9 @@
 
 import pytest
 from caches import issuers, pull_request
-from kubo import (
-    CHUNK,
-    MISSING,
-    Kubo,
-    canonical,
-    digest,
-    imported,
-    kubo_route,
-    kubo_routes,
-    node,
-    written,
-)
+from contents import digest, written
+from kubo import CHUNK, MISSING, Kubo, canonical, imported, kubo_route, kubo_routes
+from scripts import node
 from web import curl, request, sha256
 
 FOREVER = "max-age=29030400, immutable"

@@ -5,7 +5,9 @@ import os
 from urllib.parse import urlencode
 
 import pytest
-from kubo import attempt, digest, keys, kubo_route, node, written
+from contents import digest, written
+from kubo import kubo_route
+from scripts import attempt, node
 from web import request
 
 # Of nobody's wallet: new ones at each run.
@@ -62,7 +64,7 @@ def test_a_wallet_opens_its_storage(gateway, embedded, folder):
     download = {"call": "download", "address": address, "to": str(folder / "got")}
     assert node("pollinationx", [download], **mount) == [{"size": 700_000}]
     assert digest(folder / "got") == digest(file)
-    assert keys(embedded, f"{TOKEN_ID}/wallet/")
+    assert embedded.keys(f"{TOKEN_ID}/wallet/")
     # What was signed once is good for one sign-in.
     assert login(gateway, **parameters).status == 401
 

@@ -31,6 +31,20 @@ install_python_packages() { # virtual environment, requirements file
     cp "$2" "$1/requirements.txt"
 }
 
+# Installs Python packages, each with its dependencies in a virtual environment of its own, unless they
+# are there.
+install_python_clients() { # folder, name==version ...
+    local folder=$1 package
+    shift
+    for package in "$@"; do
+        [ ! -e "$folder/$package/installed" ] || continue
+        rm -rf "${folder:?}/$package"
+        python3 -m venv "$folder/$package"
+        "$folder/$package/bin/pip" install --quiet --disable-pip-version-check "$package"
+        touch "$folder/$package/installed"
+    done
+}
+
 # Installs npm packages, each with its dependencies in a folder of its own, unless they are there.
 install_npm_packages() { # folder, name@version ...
     local folder=$1 package

@@ -9,7 +9,7 @@ import { json } from 'node:stream/consumers'
 const told = error => ({
   name: error.name,
   message: error.message,
-  status: error.response?.status ?? null,
+  status: error.response?.status ?? error.originalResponse?.getStatus() ?? null,
   causes: (error.errors ?? []).map(String)
 })
 
