@@ -55,7 +55,8 @@
 //!   built from nothing ([`bucket::Bucket::sign_read`], [`bucket::Bucket::sign_write`]). What a build
 //!   cache keeps beside an entry a dialect has read and found sound.
 //! - Nothing is written without a [`content::layout::WritableKey`], which only a grant to write
-//!   opens; and what an untrusted caller writes, nobody else's keys lead to.
+//!   opens; and what an untrusted caller writes, nobody else's keys lead to. What the gateway itself
+//!   keeps books in is below `.casgate/`, where no content is ([`upload`], [`catalog`]).
 //! - No signature of a wallet lets anybody in twice ([`gateway::nonces`]), and none is looked for in
 //!   the books whose signer is not the wallet, or has no storage.
 //! - No tenant adds more than its quota, however many replicas it sends to, and whatever becomes of
@@ -77,7 +78,9 @@
 //!   the route trusts storage's checksum, or the client asked for a part ([`transfer::copy`]).
 //! - No upload holds more than one part in memory (one in pieces, one segment), and one of known
 //!   length no more than a read buffer; memory for parts and for long questions is bounded for the
-//!   whole process ([`transfer::upload::Uploads`]).
+//!   whole process ([`transfer::upload::Uploads`]). An upload in pieces that lacks nothing but its
+//!   end, and that somebody only looks at, is completed beside that: once at a time, with the end
+//!   of it, less than a segment, in memory.
 //! - No body that is sent is held in memory beyond one read buffer of 64 KiB, on HTTP/2 two, whatever
 //!   the content's size; content of at most that size is held whole while it is checked. Of a graph,
 //!   a few blocks are ([`transfer::graph`]).
