@@ -218,12 +218,16 @@ impl Receiving<'_> {
     /// for that may not know that it failed, and takes what is closed for done.
     async fn elsewhere(&self, progress: Progress) -> Refused {
         let is_closed = progress.stage == Stage::Committing && self.desk.pieces.catalog.is_none();
-        match is_closed {
-            false => Refused::Elsewhere(progress),
-            true => match self.desk.complete(progress).await {
-                Ok(progress) => Refused::Elsewhere(progress),
-                Err(refused) => refused,
-            },
+        if !is_closed {
+            return Refused::Elsewhere(progress);
+        }
+        let _room = match self.room().await {
+            Ok(room) => room,
+            Err(error) => return error.into(),
+        };
+        match self.desk.complete(progress).await {
+            Ok(progress) => Refused::Elsewhere(progress),
+            Err(refused) => refused,
         }
     }
 
